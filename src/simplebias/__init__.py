@@ -1,0 +1,88 @@
+"""simplebias: see, explain and use the simplicity bias of neural networks.
+
+Everything is imported when it is first used, so `import simplebias` itself costs next to nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from simplebias import condensation, core, data, frequency, networks, reports, training
+    from simplebias.core.citation import cite
+    from simplebias.core.errors import DivergenceError, InputError, Outcome, SimplebiasError, StorageError
+    from simplebias.core.run import Run
+    from simplebias.core.schedule import at_steps, every, log_steps
+    from simplebias.core.snapshot import Measure, Neurons, Record, Snapshot, take_snapshot
+    from simplebias.core.task import Classification, Regression, Task
+    from simplebias.observation import observe
+    from simplebias.training import resume, train
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "cite": "core.citation",
+    "DivergenceError": "core.errors",
+    "InputError": "core.errors",
+    "Outcome": "core.errors",
+    "SimplebiasError": "core.errors",
+    "StorageError": "core.errors",
+    "Run": "core.run",
+    "at_steps": "core.schedule",
+    "every": "core.schedule",
+    "log_steps": "core.schedule",
+    "Measure": "core.snapshot",
+    "Neurons": "core.snapshot",
+    "Record": "core.snapshot",
+    "Snapshot": "core.snapshot",
+    "take_snapshot": "core.snapshot",
+    "Classification": "core.task",
+    "Regression": "core.task",
+    "Task": "core.task",
+    "observe": "observation",
+    "resume": "training",
+    "train": "training",
+}
+_ROOMS = ("claims", "condensation", "core", "data", "frequency", "networks", "observation", "reports", "training")
+
+__all__ = [
+    "Classification",
+    "DivergenceError",
+    "InputError",
+    "Measure",
+    "Neurons",
+    "Outcome",
+    "Record",
+    "Regression",
+    "Run",
+    "SimplebiasError",
+    "Snapshot",
+    "StorageError",
+    "Task",
+    "at_steps",
+    "cite",
+    "condensation",
+    "core",
+    "data",
+    "every",
+    "frequency",
+    "log_steps",
+    "networks",
+    "observe",
+    "reports",
+    "resume",
+    "take_snapshot",
+    "train",
+    "training",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"simplebias.{_HOMES[name]}"), name)
+    if name in _ROOMS:
+        return importlib.import_module(f"simplebias.{name}")
+    raise AttributeError(f"module 'simplebias' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, "__version__"})
