@@ -1,0 +1,94 @@
+"""Names of dimensions and of array types: the vocabulary every other room speaks.
+
+A result is an `xarray` object, and *its dimensions say what it is*: reports choose a figure from them and never from
+the name of a measure. So a dimension has one name everywhere, written here once.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+from jaxtyping import Array, Complex, Float, Inexact, Int, PRNGKeyArray, PyTree
+
+SEED = "seed"
+"""A member of an ensemble: the same network and data, another random key."""
+RECORD = "record"
+"""A moment of training at which something was kept. Every record dimension carries a coordinate `step`."""
+POINT = "point"
+"""One sample of the data."""
+INPUT = "input"
+"""One column of the inputs, a coordinate of a point."""
+OUTPUT = "output"
+"""One column of the targets or one class."""
+FREQUENCY = "frequency"
+"""Response frequency in cycles per unit length (ordinary convention)."""
+BAND = "band"
+"""A range of frequencies."""
+DIRECTION = "direction"
+"""A direction in the space of inputs onto which points are projected."""
+FILTER_WIDTH = "filter_width"
+"""Variance of a Gaussian filter in the space of inputs."""
+PART = "part"
+"""`low` or `high`: what a filter keeps and what it removes."""
+LAYER = "layer"
+"""A hidden layer, counted from the input, from 1."""
+NEURON = "neuron"
+"""A neuron of one layer."""
+NEURON_OTHER = "neuron_other"
+"""The second neuron of a pair."""
+FEATURE = "feature"
+"""`orientation` and `amplitude` of a neuron."""
+THRESHOLD = "threshold"
+"""Cosine similarity above which two neurons count as one."""
+
+Key: TypeAlias = PRNGKeyArray
+Scalar: TypeAlias = Float[Array, ""]
+Step: TypeAlias = Int[Array, ""]
+Points: TypeAlias = Float[Array, "points inputs"]
+Values: TypeAlias = Float[Array, "points outputs"]
+Point: TypeAlias = Float[Array, " inputs"]
+Output: TypeAlias = Float[Array, " outputs"]
+Frequencies: TypeAlias = Float[Array, " frequencies"]
+Spectrum: TypeAlias = Complex[Array, "frequencies outputs"]
+ArrayLike: TypeAlias = Any
+"""A NumPy, JAX or PyTorch array, or nested sequences of numbers."""
+Network: TypeAlias = Callable[..., Any]
+"""A PyTree that maps one point `(inputs,)` to one output `(outputs,)`, as Equinox modules do."""
+Schedule: TypeAlias = Callable[[int], np.ndarray]
+"""The total number of steps -> the sorted steps at which something happens."""
+
+__all__ = [
+    "BAND",
+    "DIRECTION",
+    "FEATURE",
+    "FILTER_WIDTH",
+    "FREQUENCY",
+    "INPUT",
+    "LAYER",
+    "NEURON",
+    "NEURON_OTHER",
+    "OUTPUT",
+    "PART",
+    "POINT",
+    "RECORD",
+    "SEED",
+    "THRESHOLD",
+    "Array",
+    "ArrayLike",
+    "Complex",
+    "Float",
+    "Frequencies",
+    "Inexact",
+    "Int",
+    "Key",
+    "Network",
+    "Output",
+    "Point",
+    "Points",
+    "PyTree",
+    "Scalar",
+    "Schedule",
+    "Spectrum",
+    "Step",
+    "Values",
+]
