@@ -1,0 +1,19 @@
+"""Training: one loop, the updaters it asks, and its records; see `train`."""
+
+from simplebias.training.loop import resume, train
+from simplebias.training.measures import accuracy, cross_entropy, error_measure, loss_measure, mean_squared_error
+from simplebias.training.updater import Gradient, Updater, optimiser, optimiser_names
+
+__all__ = [
+    "Gradient",
+    "Updater",
+    "accuracy",
+    "cross_entropy",
+    "error_measure",
+    "loss_measure",
+    "mean_squared_error",
+    "optimiser",
+    "optimiser_names",
+    "resume",
+    "train",
+]
