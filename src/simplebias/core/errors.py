@@ -20,7 +20,18 @@ class SimplebiasError(Exception):
 
 
 class InputError(SimplebiasError, ValueError):
-    """Data or an option cannot be used: the message says what was expected, what was got and the remedy."""
+    """Data or an option cannot be used: the message says what was expected, what was got and the remedy.
+
+    Args:
+        expected: what would have been right, with the name of the option.
+        got: what came instead.
+        remedy: a sentence that says what to do, where that is not plain.
+
+    Example:
+        >>> raise InputError("finite values", "NaN in row 3", "Remove or fill it.")
+        Traceback (most recent call last):
+        simplebias.core.errors.InputError: expected finite values; got NaN in row 3. Remove or fill it.
+    """
 
     def __init__(self, expected: str, got: str, remedy: str = ""):
         self.expected, self.got, self.remedy = expected, got, remedy
@@ -40,7 +51,12 @@ class DivergenceError(SimplebiasError, ArithmeticError):
 
 
 class Outcome(enum.IntEnum):
-    """How a training ended. `str(outcome)` is a sentence with the remedy where there is one."""
+    """How a training ended. `str(outcome)` is a sentence with the remedy where there is one.
+
+    Example:
+        >>> print(Outcome.INTERRUPTED)
+        interrupted before the last step; resume to go on
+    """
 
     COMPLETED = 0
     STOPPED = 1
@@ -62,7 +78,18 @@ _OUTCOMES = {
 
 
 def is_traced(array: Any) -> bool:
-    """Whether `array` is being traced by JAX, so that its values cannot be looked at."""
+    """Whether `array` is being traced by JAX, so that its values cannot be looked at.
+
+    Args:
+        array: anything.
+
+    Returns:
+        True inside `jit`, `vmap`, `grad` and the like.
+
+    Example:
+        >>> is_traced(jnp.ones(2)), bool(jax.jit(lambda x: jnp.asarray(is_traced(x)))(jnp.ones(2)))
+        (False, True)
+    """
     return isinstance(array, Tracer)
 
 
@@ -78,6 +105,10 @@ def as_array(array: ArrayLike, name: str = "array") -> Array:
 
     Raises:
         InputError: if `array` is not numeric.
+
+    Example:
+        >>> as_array([1, 2]).dtype
+        dtype('float32')
     """
     if isinstance(array, jax.Array):
         return array if jnp.issubdtype(array.dtype, jnp.inexact) else array.astype(float)
@@ -102,6 +133,12 @@ def check_finite(array: Array, name: str) -> None:
 
     Raises:
         InputError: if any entry is not finite (never while traced).
+
+    Example:
+        >>> check_finite(jnp.asarray([[1.0], [jnp.nan]]), "values")
+        Traceback (most recent call last):
+        simplebias.core.errors.InputError: expected finite values; got 1 NaN or infinite values, first in row 1. \
+Remove or fill them.
     """
     if is_traced(array):
         return
@@ -121,6 +158,10 @@ def as_points(points: ArrayLike, name: str = "points") -> Array:
 
     Raises:
         InputError: if empty, of more than two dimensions, complex, or not finite.
+
+    Example:
+        >>> as_points([0.0, 0.5, 1.0]).shape
+        (3, 1)
     """
     array = as_array(points, name)
     if array.ndim == 1:
@@ -141,6 +182,10 @@ def as_values(values: ArrayLike, count: int, name: str = "values") -> Array:
 
     Raises:
         InputError: if the number of rows differs from `count`, or anything that `as_points` refuses.
+
+    Example:
+        >>> as_values([0.0, 1.0], 2).shape
+        (2, 1)
     """
     array = as_points(values, name)
     if array.shape[0] != count:
@@ -148,17 +193,22 @@ def as_values(values: ArrayLike, count: int, name: str = "values") -> Array:
     return array
 
 
-def check_positive(value: float, name: str, *, integer: bool = False, zero: bool = False) -> None:
+def check_positive(value: Any, name: str, *, integer: bool = False, zero: bool = False) -> None:
     """Refuse a number that is not positive (or, with `zero`, negative), not finite, or not whole where it must be.
 
     Raises:
         InputError: naming the option, what was expected and what was got.
+
+    Example:
+        >>> check_positive(0, "width", integer=True)
+        Traceback (most recent call last):
+        simplebias.core.errors.InputError: expected width as a whole number > 0; got 0.
     """
     kind = "a whole number" if integer else "a number"
     bound = "≥ 0" if zero else "> 0"
     try:
-        number = float(value)
-    except (TypeError, ValueError):
+        number = np.nan if isinstance(value, str) else float(value)
+    except (TypeError, ValueError, OverflowError):
         raise InputError(f"{name} as {kind} {bound}", repr(value)) from None
     wrong = not np.isfinite(number) or number < 0 or (number == 0 and not zero) or (integer and number != int(number))
     if wrong:
@@ -170,6 +220,11 @@ def check_choice(value: str, name: str, choices: Any) -> None:
 
     Raises:
         InputError: if `value` is not one of `choices`.
+
+    Example:
+        >>> check_choice("relo", "activation", ["relu", "tanh"])
+        Traceback (most recent call last):
+        simplebias.core.errors.InputError: expected activation as one of relu, tanh; got 'relo'. Did you mean 'relu'?
     """
     import difflib
 

@@ -57,6 +57,9 @@ def check_dims(name: str, dims: tuple[str, ...], shape: tuple[int, ...]) -> None
         raise InputError(f"a record called otherwise than its dimensions {dims}", repr(name), "Rename the record.")
 
 
+SPLIT = "Give one of the measures a dimension of its own."
+
+
 class Recorder:
     """Holds the growing data of one run.
 
@@ -97,8 +100,14 @@ class Recorder:
                 attributes["references"] = " ".join(measure.references)
             variables[name] = (dims, blank, attributes)
             coords[step_name(slot.dimension)] = (slot.dimension, slot.steps, {"units": "steps"})
-            coords |= {key: value for key, value in measure.coords.items() if key not in coords}
-        return xr.Dataset(variables, coords=coords)
+            for key, value in measure.coords.items():
+                if key in coords and not np.array_equal(np.asarray(coords[key]), np.asarray(value)):
+                    raise InputError(f"the same coordinate {key!r} in all measures", f"another one in {name!r}", SPLIT)
+                coords[key] = value
+        try:
+            return xr.Dataset(variables, coords=coords)
+        except ValueError as error:
+            raise InputError("the same size of a dimension in all measures", str(error), SPLIT) from error
 
     def put(self, name: str, first: int, values: np.ndarray) -> None:
         """Keep consecutive values of a record.

@@ -16,7 +16,8 @@ def log_steps(count: int = 100) -> Schedule:
     """About `count` steps, evenly spaced in the logarithm, with step 0 and the last step.
 
     Args:
-        count: how many steps at most; early duplicates are dropped, so short trainings have fewer.
+        count: how many steps at most, but at least step 0 and the last; early duplicates are dropped, so short
+            trainings have fewer.
 
     Returns:
         A schedule.
@@ -33,7 +34,7 @@ def log_steps(count: int = 100) -> Schedule:
     def schedule(steps: int) -> np.ndarray:
         if steps == 0:
             return np.array([0])
-        spaced = np.geomspace(1, steps, max(count - 1, 1))
+        spaced = np.geomspace(1, steps, max(int(count) - 1, 1))
         spaced[-1] = steps
         return np.unique(np.concatenate([[0], np.rint(spaced).astype(np.int64)]))
 
@@ -57,7 +58,7 @@ def every(interval: int) -> Schedule:
         array([  0,  40,  80, 100])
     """
     check_positive(interval, "interval", integer=True)
-    return lambda steps: np.unique(np.append(np.arange(0, steps + 1, interval), steps))
+    return lambda steps: np.unique(np.append(np.arange(0, steps + 1, int(interval)), steps))
 
 
 def at_steps(steps: Sequence[int] | np.ndarray) -> Schedule:
@@ -77,8 +78,9 @@ def at_steps(steps: Sequence[int] | np.ndarray) -> Schedule:
         array([0, 3])
     """
     wanted = np.asarray(steps)
-    if wanted.size == 0 or (wanted < 0).any() or (wanted != wanted.astype(np.int64)).any():
-        raise InputError("steps as whole numbers ≥ 0", repr(steps))
+    numeric = wanted.dtype.kind in "iuf" and wanted.ndim == 1 and wanted.size > 0
+    if not numeric or not np.isfinite(wanted).all() or (wanted < 0).any() or (wanted != np.rint(wanted)).any():
+        raise InputError("steps as a list of whole numbers ≥ 0", repr(steps))
     unique = np.unique(wanted.astype(np.int64))
     return lambda total: unique[unique <= total]
 
@@ -91,5 +93,9 @@ def as_schedule(schedule: Schedule | Sequence[int] | np.ndarray) -> Schedule:
 
     Raises:
         InputError: if explicit steps are not whole numbers ≥ 0.
+
+    Example:
+        >>> as_schedule([0, 5])(10)
+        array([0, 5])
     """
     return schedule if callable(schedule) else at_steps(schedule)

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from simplebias.core.errors import InputError
-from simplebias.core.schedule import as_schedule, log_steps
+from simplebias.core.schedule import as_schedule, at_steps, log_steps
 from simplebias.core.types import Array, Float, Network, Points, Schedule
 
 
@@ -27,6 +27,12 @@ class Neurons(eqx.Module):
         bias: `(neurons,)`, or None where the layer has none.
         output_weights: `(outputs, neurons)`, effective; None where what follows is not linear in the neurons.
         activation: name of the activation in `simplebias.networks.activations`.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> neurons = Neurons(jnp.ones((4, 2)), bias=jnp.zeros(4), output_weights=jnp.ones((1, 4)))
+        >>> neurons.extended.shape
+        (4, 3)
     """
 
     input_weights: Float[Array, "neurons inputs"]
@@ -51,6 +57,11 @@ class Snapshot(eqx.Module):
         neurons: the neurons of each hidden layer, from the input; empty for a network that does not show them.
         network: the network itself, for measures that need more; None where it cannot be had.
         initial: the neurons of the same network at step 0, for relative changes; empty where unknown.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> Snapshot(step=10, outputs=jnp.zeros((3, 1))).neurons
+        ()
     """
 
     step: Any
@@ -70,7 +81,18 @@ class ShowsNeurons(Protocol):
 
 
 def wants_key(network: Network) -> bool:
-    """Whether calling `network` takes a random `key` (dropout does)."""
+    """Whether calling `network` takes a random `key` (dropout does).
+
+    Args:
+        network: any callable.
+
+    Returns:
+        Whether `key` is one of its parameters.
+
+    Example:
+        >>> wants_key(lambda x: x), wants_key(lambda x, *, key=None: x)
+        (False, True)
+    """
     try:
         return "key" in inspect.signature(network).parameters
     except (TypeError, ValueError):
@@ -86,6 +108,11 @@ def evaluate(network: Network, points: Points) -> Float[Array, "points outputs"]
 
     Returns:
         `(points, outputs)`.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> evaluate(lambda x: x**2, jnp.asarray([[2.0], [3.0]])).tolist()
+        [[4.0], [9.0]]
     """
     quiet = eqx.nn.inference_mode(network)
     outputs = jax.vmap(quiet)(points)
@@ -124,7 +151,7 @@ class Measure:
     """A pure function of a Snapshot, with the labels of what it returns.
 
     Args:
-        function: `Snapshot -> array`; or a dictionary of arrays when `dims` is one too. Large arrays it needs belong
+        function: `Snapshot -> array`. Large arrays it needs belong
             into a `jax.tree_util.Partial` or an Equinox module, so that they are arguments and not constants of the
             compiled program.
         dims: names of the dimensions of the array, from `simplebias.core.types`.
@@ -133,6 +160,13 @@ class Measure:
         description: one sentence, shown under the figure.
         references: keys of `references.bib`.
         attributes: further labels of the result.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from simplebias.core.types import OUTPUT
+        >>> mean = Measure(lambda snapshot: snapshot.outputs.mean(axis=0), dims=(OUTPUT,), description="Mean output.")
+        >>> mean(Snapshot(step=0, outputs=jnp.asarray([[1.0], [3.0]]))).tolist()
+        [2.0]
     """
 
     function: Callable[[Snapshot], Array]
@@ -160,11 +194,26 @@ class Record:
     Args:
         measure: what to keep.
         at: a schedule, or explicit steps. Dear measures get rarer schedules.
+
+    Example:
+        >>> Record(Measure(lambda snapshot: snapshot.outputs.mean()), at=[0, 10]).steps(100)
+        array([ 0, 10])
     """
 
     measure: Measure
     at: Schedule | Sequence[int] | np.ndarray = dataclasses.field(default_factory=log_steps)
 
     def steps(self, total: int) -> np.ndarray:
-        """The steps at which to record in a training of `total` steps."""
-        return as_schedule(self.at)(total)
+        """The steps at which to record in a training of `total` steps, sorted, each once.
+
+        Args:
+            total: the last step of the training.
+
+        Returns:
+            Whole numbers `0 … total`.
+
+        Raises:
+            InputError: if the schedule gives anything but whole numbers ≥ 0.
+        """
+        steps = np.asarray(as_schedule(self.at)(total))
+        return at_steps(steps)(total) if steps.size else steps.astype(np.int64)

@@ -20,6 +20,12 @@ MARKER = "run.json"
 def specification_hash(specification: Mapping[str, Any]) -> str:
     """A short hash of a specification, equal for equal content in any order of keys.
 
+    Args:
+        specification: what a run was asked to do; what JSON does not know is hashed as its string.
+
+    Returns:
+        Sixteen hexadecimal digits.
+
     Returns:
         Sixteen hexadecimal digits.
 
@@ -35,8 +41,18 @@ def specification_hash(specification: Mapping[str, Any]) -> str:
 def storage_errors(path: Path, action: str) -> Generator[None, None, None]:
     """Turn the system's errors on files into messages that name the file and the remedy.
 
+    Args:
+        path: the file or folder that is being worked on.
+        action: what is being done to it, a verb.
+
     Raises:
         StorageError: instead of any OSError raised inside.
+
+    Example:
+        >>> with storage_errors(Path("lost.csv"), "read"):
+        ...     Path("lost.csv").read_text()
+        Traceback (most recent call last):
+        simplebias.core.errors.StorageError: cannot read lost.csv: it does not exist: check the path
     """
     try:
         yield
@@ -60,8 +76,19 @@ def storage_errors(path: Path, action: str) -> Generator[None, None, None]:
 def write_atomic(path: Path, content: bytes | str) -> None:
     """Write a file so that at any moment either the old content or the new is there, whole.
 
+    Args:
+        path: the file.
+        content: what it shall hold; text is written as UTF-8.
+
     Raises:
         StorageError: if it cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_atomic(Path(folder) / "note.txt", "whole")
+        ...     [file.name for file in Path(folder).iterdir()]
+        ['note.txt']
     """
     path = Path(path)
     data = content.encode() if isinstance(content, str) else content
@@ -85,19 +112,24 @@ def read_marker(path: Path) -> dict[str, Any]:
 
     Raises:
         StorageError: if there is no run, it is damaged, or a newer version wrote it.
+
+    Example:
+        >>> read_marker(Path("nowhere"))
+        Traceback (most recent call last):
+        simplebias.core.errors.StorageError: no run in nowhere: the folder does not exist; check the path
     """
     path = Path(path)
-    if not path.is_dir():
-        raise StorageError(f"no run in {path}: the folder does not exist; check the path")
     marker = path / MARKER
-    if not marker.is_file():
-        raise StorageError(f"no run in {path}: it has no {MARKER}; name a folder that `simplebias observe` made")
     with storage_errors(marker, "read"):
+        if not path.is_dir():
+            raise StorageError(f"no run in {path}: the folder does not exist; check the path")
+        if not marker.is_file():
+            raise StorageError(f"no run in {path}: it has no {MARKER}; name a folder that `simplebias observe` made")
         text = marker.read_text(encoding="utf-8", errors="replace")
     try:
         description = json.loads(text)
         version = int(description["format"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise StorageError(f"{marker} is damaged ({error}): restore it from a copy, or run again elsewhere") from error
     if version > FORMAT:
         raise StorageError(
@@ -119,11 +151,21 @@ def claim_folder(path: Path, specification: Mapping[str, Any], *, resume: bool =
 
     Raises:
         StorageError: if the folder holds anything else, or a run of another specification.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     claim_folder(Path(folder) / "run", {"seed": 1})
+        False
     """
     path = Path(path)
-    if path.exists() and not path.is_dir():
-        raise StorageError(f"{path} is a file: name a folder")
-    if (path / MARKER).exists():
+    with storage_errors(path, "use the folder"):
+        if path.exists() and not path.is_dir():
+            raise StorageError(f"{path} is a file: name a folder")
+        is_run = (path / MARKER).exists()
+        if not is_run and path.is_dir() and any(path.iterdir()):
+            raise StorageError(f"{path} already holds other files: name an empty or new folder")
+    if is_run:
         description = read_marker(path)
         if not resume:
             raise StorageError(f"{path} already holds a run: give --resume to continue it, or another folder")
@@ -132,8 +174,6 @@ def claim_folder(path: Path, specification: Mapping[str, Any], *, resume: bool =
                 f"{path} holds a run of another specification: resume it with its own options, or use another folder"
             )
         return True
-    if path.is_dir() and any(path.iterdir()):
-        raise StorageError(f"{path} already holds other files: name an empty or new folder")
     if resume:
         raise StorageError(f"nothing to resume in {path}: run without --resume first")
     with storage_errors(path, "make the folder"):

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from simplebias.core.errors import InputError, as_array, as_points, as_values
+from simplebias.core.errors import InputError, as_array, as_points, as_values, check_finite
 from simplebias.core.snapshot import wants_key
 from simplebias.core.types import Array, ArrayLike, Float, Int, Key, Network, Points, Scalar, Values
 
@@ -35,12 +35,35 @@ class Task(eqx.Module):
 
 
 def predict(network: Network, points: Points, key: Key) -> Float[Array, "points outputs"]:
-    """Outputs while training: with dropout, a mask for each point, where the network has it."""
+    """Outputs while training: with dropout, a mask for each point, where the network has it.
+
+    Args:
+        network: maps one point to one output, and takes `key` if it drops neurons.
+        points: `(points, inputs)`.
+        key: for the masks.
+
+    Returns:
+        `(points, outputs)`.
+
+    Example:
+        >>> predict(lambda x: 2 * x, jnp.asarray([[1.0], [2.0]]), jax.random.key(0)).tolist()
+        [[2.0], [4.0]]
+    """
     if wants_key(network):
         outputs = jax.vmap(lambda x, k: network(x, key=k))(points, jax.random.split(key, points.shape[0]))
     else:
         outputs = jax.vmap(network)(points)
     return outputs[:, None] if outputs.ndim == 1 else outputs
+
+
+def check_outputs(outputs: Array, shape: tuple[int, ...]) -> None:
+    """Refuse a network whose outputs do not fit the task: broadcasting would hide it.
+
+    Raises:
+        InputError: if the shapes differ.
+    """
+    if outputs.shape != shape:
+        raise InputError(f"a network with outputs of shape {shape[1:]}", f"{outputs.shape[1:]}", "Change its width.")
 
 
 class Regression(Task):
@@ -83,7 +106,9 @@ class Regression(Task):
     def loss(self, network: Network, batch: tuple[Points, Values], *, key: Key) -> Scalar:
         """Mean squared error."""
         points, values = batch
-        return jnp.mean((predict(network, points, key) - values) ** 2)
+        outputs = predict(network, points, key)
+        check_outputs(outputs, values.shape)
+        return jnp.mean((outputs - values) ** 2)
 
 
 class Classification(Task):
@@ -96,6 +121,11 @@ class Classification(Task):
 
     Raises:
         InputError: for bad points, labels that are not whole numbers in range, or a single class.
+
+    Example:
+        >>> task = Classification([[0.0], [1.0]], [0, 1])
+        >>> round(float(task.loss(lambda x: jnp.zeros(2), task.batch(None, key=None), key=None)), 4)  # log 2
+        0.6931
     """
 
     points: Points
@@ -105,6 +135,7 @@ class Classification(Task):
     def __init__(self, points: ArrayLike, labels: ArrayLike, classes: int | None = None):
         self.points = as_points(points)
         given = as_array(labels, "labels")
+        check_finite(given, "labels")
         if given.ndim != 1 or given.shape[0] != self.points.shape[0]:
             raise InputError(f"labels of shape ({self.points.shape[0]},)", f"shape {tuple(given.shape)}")
         if bool(jnp.any(given != jnp.round(given))) or bool(jnp.any(given < 0)):
@@ -137,5 +168,7 @@ class Classification(Task):
     def loss(self, network: Network, batch: tuple[Points, Int[Array, " points"]], *, key: Key) -> Scalar:
         """Mean cross-entropy in nats."""
         points, labels = batch
-        logits = jax.nn.log_softmax(predict(network, points, key), axis=1)
+        outputs = predict(network, points, key)
+        check_outputs(outputs, (labels.shape[0], self.classes))
+        logits = jax.nn.log_softmax(outputs, axis=1)
         return -jnp.mean(jnp.take_along_axis(logits, labels[:, None], axis=1))
