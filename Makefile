@@ -1,0 +1,75 @@
+# From a bare clone with Python >= 3.11 and make: `make demo` runs the main job, `make test` everything CI runs.
+# Both make .venv and install the versions pinned in requirements/; a second call installs nothing.
+
+PYTHON = python3
+VENV = .venv
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv
+INSTALL = $(PIP) install --quiet --constraint requirements/lock.txt --build-constraint requirements/build.txt
+PINS = pyproject.toml requirements/lock.txt requirements/pip.txt requirements/build.txt
+WORKERS = 2
+# pyright is bundled in its package and its Node.js in another: with this it asks no network for a newer version.
+QUIET_PYRIGHT = PYRIGHT_PYTHON_IGNORE_WARNINGS=1
+
+.PHONY: help demo test install lint types layers unit doctest bench lock clean
+
+help:
+	@echo "make demo     install into $(VENV), then observe a network learning the shipped CO2 record"
+	@echo "make test     install with the test tools, then lint, layers, types, unit, doctest"
+	@echo "make lint | layers | types | unit | doctest     one of the checks"
+	@echo "make bench    speed, against rivals in the same run"
+	@echo "make lock     pin the versions that $(VENV) has into requirements/lock.txt"
+	@echo "make clean    remove caches and build products; runs, galleries and $(VENV) stay"
+
+demo: $(VENV)/.installed
+	$(BIN)/simplebias observe co2
+
+test:
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory layers
+	@$(MAKE) --no-print-directory types
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory doctest
+
+install: $(VENV)/.installed-test
+
+$(VENV)/.pip: requirements/pip.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "simplebias needs Python 3.11 or newer; say which: make PYTHON=python3.12 ..." >&2; exit 1; }
+	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --requirement requirements/pip.txt
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.pip $(PINS)
+	$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.pip $(PINS)
+	$(INSTALL) --group test --editable .
+	@touch $@ $(VENV)/.installed
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+layers: $(VENV)/.installed-test
+	$(BIN)/lint-imports
+
+types: $(VENV)/.installed-test
+	$(QUIET_PYRIGHT) $(BIN)/pyright
+
+unit: $(VENV)/.installed-test
+	$(BIN)/python -m pytest tests -n $(WORKERS)
+
+doctest: $(VENV)/.installed-test
+	$(BIN)/python -m pytest --doctest-modules src -n $(WORKERS)
+
+bench: $(VENV)/.installed-test
+	@for file in benchmarks/[!_]*.py; do echo "$(BIN)/python $$file"; $(BIN)/python $$file || exit 1; done
+
+lock: $(VENV)/.installed-test
+	$(BIN)/python requirements/make_lock.py
+
+clean:
+	rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	find src tests benchmarks requirements -name __pycache__ -type d -prune -exec rm -rf {} +
