@@ -1,0 +1,80 @@
+"""Anti-symmetric initialisation: two copies of a network whose sum starts as the zero function."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from simplebias.core.errors import InputError
+from simplebias.core.snapshot import Neurons
+from simplebias.core.types import Array, Float, Key, Output, Point
+
+
+def _join(first: Neurons, second: Neurons) -> Neurons:
+    bias = None if first.bias is None or second.bias is None else jnp.concatenate([first.bias, second.bias])
+    if first.output_weights is None or second.output_weights is None:
+        outgoing = None
+    else:
+        outgoing = jnp.concatenate([first.output_weights, second.output_weights], axis=1)
+    rows = jnp.concatenate([first.input_weights, second.input_weights])
+    return Neurons(rows, bias, outgoing, first.activation)
+
+
+class AntiSymmetric(eqx.Module):
+    """`f = N(θ₁) + N(θ₂)` where θ₂ starts as θ₁ with the output layer negated, so that `f ≡ 0` at step 0.
+
+    Both copies are trained. It removes the initial function, so that what is seen is the bias of training alone. There
+    is no factor √½: the tangent kernel is twice that of one copy. While training with dropout the copies get masks of
+    their own.
+
+    Args:
+        network: a network with a method `negated()`, such as TwoLayer, MLP and ResNet.
+
+    Raises:
+        InputError: if the network has no such method.
+
+    References:
+        Zhang, Xu, Luo, Ma, A type of generalization error induced by initialization in deep neural networks,
+        arXiv:1905.07777.
+
+    Example:
+        >>> from simplebias.networks import TwoLayer
+        >>> network = AntiSymmetric(TwoLayer(1, 1, 50, key=jax.random.key(0)))
+        >>> float(network(jnp.ones(1))[0])
+        0.0
+    """
+
+    first: Any
+    second: Any
+
+    def __init__(self, network: Any):
+        if not hasattr(network, "negated"):
+            raise InputError(
+                "a network with a method negated()",
+                f"a {type(network).__name__}",
+                "Write one that returns a copy with the output layer negated.",
+            )
+        self.first, self.second = network, network.negated()
+
+    def __call__(self, point: Point, *, key: Key | None = None) -> Output:
+        """Sum of the two copies at one point."""
+        keys = (None, None) if key is None else tuple(jax.random.split(key))
+        return self.first(point, key=keys[0]) + self.second(point, key=keys[1])
+
+    def features(self, point: Point, *, key: Key | None = None) -> tuple[Float[Array, " _"], ...]:
+        """Hidden features of both copies, joined layer by layer."""
+        keys = (None, None) if key is None else tuple(jax.random.split(key))
+        pairs = zip(self.first.features(point, key=keys[0]), self.second.features(point, key=keys[1]), strict=True)
+        return tuple(jnp.concatenate(pair) for pair in pairs)
+
+    def neurons(self) -> tuple[Neurons, ...]:
+        """Neurons of both copies, joined layer by layer: twice the width.
+
+        Beyond the first layer the neurons of one copy see only that copy; their rows are set below each other all the
+        same, so that they can be compared.
+
+        Returns:
+            For each hidden layer the neurons of the first copy, then those of the second.
+        """
+        return tuple(_join(*pair) for pair in zip(self.first.neurons(), self.second.neurons(), strict=True))

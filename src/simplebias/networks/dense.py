@@ -1,0 +1,332 @@
+"""Fully connected networks that show their neurons: TwoLayer, MLP, ResNet. Called on one point; map with `jax.vmap`."""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from simplebias.core.errors import InputError, check_positive
+from simplebias.core.snapshot import Neurons
+from simplebias.core.types import Array, Float, Key, Output, Point
+from simplebias.networks.activations import activation as find_activation
+from simplebias.networks.initialisation import Initialisation, LayerScale
+from simplebias.networks.initialisation import initialisation as find_initialisation
+
+Hidden = tuple[Float[Array, " _"], ...]
+
+
+class Affine(eqx.Module):
+    """One layer's map `x -> multiplier · W x + bias_multiplier · b`.
+
+    Args:
+        weight: W, trained.
+        bias: b, trained, or None.
+        multiplier: fixed factor of the weights.
+        bias_multiplier: fixed factor of the bias.
+    """
+
+    weight: Float[Array, "targets sources"]
+    bias: Float[Array, " targets"] | None
+    multiplier: float = eqx.field(static=True, default=1.0)
+    bias_multiplier: float = eqx.field(static=True, default=1.0)
+
+    @property
+    def effective_weight(self) -> Float[Array, "targets sources"]:
+        """Weights with the multiplier."""
+        return self.weight if self.multiplier == 1 else self.multiplier * self.weight
+
+    @property
+    def effective_bias(self) -> Float[Array, " targets"] | None:
+        """Bias with its multiplier."""
+        return self.bias if self.bias is None or self.bias_multiplier == 1 else self.bias_multiplier * self.bias
+
+    def __call__(self, x: Float[Array, " sources"]) -> Float[Array, " targets"]:
+        """Map one vector."""
+        mapped = x @ self.weight.T
+        mapped = mapped if self.multiplier == 1 else self.multiplier * mapped
+        bias = self.effective_bias
+        return mapped if bias is None else mapped + bias
+
+
+def _default_dtype(dtype: Any) -> jnp.dtype:
+    chosen = jnp.dtype(jnp.result_type(float) if dtype is None else dtype)
+    if not jnp.issubdtype(chosen, jnp.floating):
+        raise InputError("a floating dtype", str(chosen))
+    if chosen.itemsize == 8 and not jax.config.read("jax_enable_x64"):
+        raise InputError("dtype float32 or smaller", str(chosen), "Enable float64 with jax.enable_x64(True).")
+    return chosen
+
+
+def _draw(key: Key, inputs: int, outputs: int, scale: LayerScale, dtype: Any) -> Affine:
+    # drawn in float32 whatever the dtype: the same key gives the same network in every precision
+    extended = jax.random.normal(key, (outputs, inputs + 1), jnp.float32).astype(dtype) * scale.std
+    return Affine(extended[:, :-1], extended[:, -1], scale.multiplier, scale.multiplier)
+
+
+def _draw_layers(sizes: Sequence[int], rule: str | Initialisation, output_bias: bool, key: Key, dtype: Any):
+    for size, name in zip(
+        (sizes[0], sizes[-1], *sizes[1:-1]), ("inputs", "outputs", *["width"] * len(sizes)), strict=False
+    ):
+        check_positive(size, name, integer=True)
+    dtype = _default_dtype(dtype)
+    keys = jax.random.split(key, len(sizes) - 1)
+    scales = find_initialisation(rule).scales(sizes)
+    drawn = [_draw(*each, dtype) for each in zip(keys, sizes[:-1], sizes[1:], scales, strict=True)]
+    bias = jnp.zeros(sizes[-1], dtype) if output_bias else None
+    return (*drawn[:-1], Affine(drawn[-1].weight, bias, drawn[-1].multiplier))
+
+
+def _make_dropout(rate: float | int) -> eqx.nn.Dropout:
+    check_positive(rate, "dropout", zero=True)
+    if rate >= 1:
+        raise InputError("dropout as a rate below 1", repr(rate), "It is the share of neurons that is dropped.")
+    return eqx.nn.Dropout(float(rate))
+
+
+def _widths(width: int | Sequence[int], depth: int | None) -> tuple[int, ...]:
+    if isinstance(width, Sequence):
+        if not width or depth not in {None, len(width)}:
+            raise InputError("as many widths as hidden layers", f"{len(width)} widths and depth={depth}")
+        return tuple(width)
+    if depth is None:
+        raise InputError("depth, the number of hidden layers", "none", "Give depth, or a sequence of widths.")
+    check_positive(depth, "depth", integer=True)
+    return (width,) * depth
+
+
+def _check_point(point: Array, layers: Sequence[Affine]) -> None:
+    inputs = layers[0].weight.shape[-1]
+    if point.shape != (inputs,):
+        raise InputError(
+            f"one point of shape ({inputs},)", f"shape {tuple(point.shape)}", "For many points use jax.vmap(network)."
+        )
+
+
+def _drop(dropout: eqx.nn.Dropout, layers: int, key: Key | None) -> list[Any]:
+    if dropout.p == 0 or dropout.inference:
+        return [lambda h: h] * layers
+    if key is None:
+        raise InputError(
+            "a key for dropout", "none", "Call network(point, key=key), or eqx.nn.inference_mode(network) to evaluate."
+        )
+    return [lambda h, k=k: dropout(h, key=k) for k in jax.random.split(key, layers)]
+
+
+def _neurons(layers: Sequence[Affine], activation: str) -> tuple[Neurons, ...]:
+    return tuple(
+        Neurons(layer.effective_weight, layer.effective_bias, following.effective_weight, activation)
+        for layer, following in itertools.pairwise(layers)
+    )
+
+
+def _negate_output(network: Any) -> Any:
+    copied = jax.tree.map(lambda leaf: jnp.copy(leaf) if eqx.is_array(leaf) else leaf, network)
+    negative = jax.tree.map(jnp.negative, copied.layers[-1])
+    return eqx.tree_at(lambda n: n.layers[-1], copied, negative)
+
+
+class TwoLayer(eqx.Module):
+    """`f(x) = (1/α) Σ_k a_k σ(w_k·x + b_k) + c`, the network of the phase diagram.
+
+    Args:
+        inputs: number of inputs.
+        outputs: number of outputs.
+        width: number m of neurons.
+        activation: name of σ, see `ACTIVATIONS`.
+        initialisation: text or Initialisation; α is part of it.
+        output_bias: whether there is a c.
+        dropout: share of neurons dropped in training, each survivor divided by `1 - dropout`.
+        key: random key of the weights.
+        dtype: of the weights; JAX's default float if None.
+
+    Raises:
+        InputError: for sizes, names or rates that cannot be used.
+
+    References:
+        Luo, Xu, Ma, Zhang, Phase diagram for two-layer ReLU neural networks, arXiv:2007.07497.
+
+    Example:
+        >>> network = TwoLayer(2, 1, 100, activation="relu", initialisation="phase:1.75,0", key=jax.random.key(0))
+        >>> jax.vmap(network)(jnp.ones((5, 2))).shape
+        (5, 1)
+    """
+
+    layers: tuple[Affine, ...]
+    dropout: eqx.nn.Dropout
+    activation: str = eqx.field(static=True)
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        width: int,
+        *,
+        activation: str = "tanh",
+        initialisation: str | Initialisation = "lecun",
+        output_bias: bool = False,
+        dropout: float | int = 0.0,
+        key: Key,
+        dtype: Any = None,
+    ):
+        self.activation = find_activation(activation).name
+        self.dropout = _make_dropout(dropout)
+        self.layers = _draw_layers((inputs, width, outputs), initialisation, output_bias, key, dtype)
+
+    def __call__(self, point: Point, *, key: Key | None = None) -> Output:
+        """Output at one point; `key` draws the dropout mask."""
+        return self.layers[-1](self.features(point, key=key)[-1])
+
+    def features(self, point: Point, *, key: Key | None = None) -> Hidden:
+        """Outputs of the hidden layer at one point, after dropout, as a tuple of one array."""
+        _check_point(point, self.layers)
+        (drop,) = _drop(self.dropout, 1, key)
+        return (drop(find_activation(self.activation)(self.layers[0](point))),)
+
+    def neurons(self) -> tuple[Neurons, ...]:
+        """The hidden layer's effective weights, multipliers included."""
+        return _neurons(self.layers, self.activation)
+
+    def negated(self) -> "TwoLayer":
+        """A copy with the output layer negated, sharing no array."""
+        return _negate_output(self)
+
+
+class MLP(eqx.Module):
+    """A fully connected network, `h ← σ(W h + b)` for each hidden layer, then an affine output layer.
+
+    Args:
+        inputs: number of inputs.
+        outputs: number of outputs.
+        width: neurons of every hidden layer, or a sequence of them.
+        depth: number of hidden layers; not needed with a sequence of widths.
+        activation: name of σ, see `ACTIVATIONS`.
+        initialisation: text or Initialisation.
+        output_bias: whether the output layer has a bias.
+        dropout: share of neurons dropped after each hidden layer in training.
+        key: random key of the weights.
+        dtype: of the weights; JAX's default float if None.
+
+    Raises:
+        InputError: for sizes, names or rates that cannot be used.
+
+    Example:
+        >>> network = MLP(1, 1, (200, 200, 100), initialisation="weight-std:0.1", key=jax.random.key(0))
+        >>> len(network.neurons())
+        3
+    """
+
+    layers: tuple[Affine, ...]
+    dropout: eqx.nn.Dropout
+    activation: str = eqx.field(static=True)
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        width: int | Sequence[int],
+        depth: int | None = None,
+        *,
+        activation: str = "tanh",
+        initialisation: str | Initialisation = "lecun",
+        output_bias: bool = True,
+        dropout: float | int = 0.0,
+        key: Key,
+        dtype: Any = None,
+    ):
+        self.activation = find_activation(activation).name
+        self.dropout = _make_dropout(dropout)
+        sizes = (inputs, *_widths(width, depth), outputs)
+        self.layers = _draw_layers(sizes, initialisation, output_bias, key, dtype)
+
+    def __call__(self, point: Point, *, key: Key | None = None) -> Output:
+        """Output at one point; `key` draws the dropout masks."""
+        return self.layers[-1](self.features(point, key=key)[-1])
+
+    def features(self, point: Point, *, key: Key | None = None) -> Hidden:
+        """Outputs of each hidden layer at one point, after dropout."""
+        _check_point(point, self.layers)
+        function, h, features = find_activation(self.activation), point, []
+        for layer, drop in zip(self.layers[:-1], _drop(self.dropout, len(self.layers) - 1, key), strict=True):
+            h = drop(function(layer(h)))
+            features.append(h)
+        return tuple(features)
+
+    def neurons(self) -> tuple[Neurons, ...]:
+        """Effective weights of each hidden layer; the output weights of a layer are the weights of the next."""
+        return _neurons(self.layers, self.activation)
+
+    def negated(self) -> "MLP":
+        """A copy with the output layer negated, sharing no array."""
+        return _negate_output(self)
+
+
+class ResNet(eqx.Module):
+    """A residual fully connected network, `h ← h + σ(W h + b)` from the second hidden layer on.
+
+    Args:
+        inputs: number of inputs.
+        outputs: number of outputs.
+        width: neurons of every hidden layer.
+        depth: number of hidden layers, the first (without a shortcut) included.
+        activation: name of σ, see `ACTIVATIONS`.
+        initialisation: text or Initialisation.
+        output_bias: whether the output layer has a bias.
+        dropout: share of entries of h dropped after each hidden layer in training.
+        key: random key of the weights.
+        dtype: of the weights; JAX's default float if None.
+
+    Raises:
+        InputError: for sizes, names or rates that cannot be used.
+
+    Example:
+        >>> network = ResNet(3, 1, 18, 5, initialisation="weight-std:0.01", key=jax.random.key(0))
+        >>> network(jnp.zeros(3)).shape
+        (1,)
+    """
+
+    layers: tuple[Affine, ...]
+    dropout: eqx.nn.Dropout
+    activation: str = eqx.field(static=True)
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        width: int,
+        depth: int,
+        *,
+        activation: str = "tanh",
+        initialisation: str | Initialisation = "lecun",
+        output_bias: bool = True,
+        dropout: float | int = 0.0,
+        key: Key,
+        dtype: Any = None,
+    ):
+        self.activation = find_activation(activation).name
+        self.dropout = _make_dropout(dropout)
+        sizes = (inputs, *_widths(width, depth), outputs)
+        self.layers = _draw_layers(sizes, initialisation, output_bias, key, dtype)
+
+    def __call__(self, point: Point, *, key: Key | None = None) -> Output:
+        """Output at one point; `key` draws the dropout masks."""
+        return self.layers[-1](self.features(point, key=key)[-1])
+
+    def features(self, point: Point, *, key: Key | None = None) -> Hidden:
+        """The stream h after each hidden layer at one point, after dropout."""
+        _check_point(point, self.layers)
+        function, drops = find_activation(self.activation), _drop(self.dropout, len(self.layers) - 1, key)
+        features = [drops[0](function(self.layers[0](point)))]
+        for layer, drop in zip(self.layers[1:-1], drops[1:], strict=True):
+            features.append(drop(features[-1] + function(layer(features[-1]))))
+        return tuple(features)
+
+    def neurons(self) -> tuple[Neurons, ...]:
+        """Effective weights of each hidden layer; output weights are those of the next layer, shortcuts left out."""
+        return _neurons(self.layers, self.activation)
+
+    def negated(self) -> "ResNet":
+        """A copy with the output layer negated, sharing no array."""
+        return _negate_output(self)
