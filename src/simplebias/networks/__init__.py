@@ -3,6 +3,7 @@
 from simplebias.networks.activations import ACTIVATIONS, Activation, activation, ricker, sine
 from simplebias.networks.antisymmetric import AntiSymmetric
 from simplebias.networks.build import NETWORKS, build, ensemble
+from simplebias.networks.convolution import SmallCNN
 from simplebias.networks.dense import MLP, Affine, ResNet, TwoLayer
 from simplebias.networks.initialisation import (
     INITIALISATIONS,
@@ -26,6 +27,7 @@ __all__ = [
     "Initialisation",
     "LayerScale",
     "ResNet",
+    "SmallCNN",
     "TwoLayer",
     "activation",
     "build",

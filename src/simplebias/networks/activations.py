@@ -21,7 +21,7 @@ class Activation:
     """A function applied to each neuron, with its properties.
 
     Args:
-        name: the text that finds it again with `activation(name)`.
+        name: the text that finds it again with `activation(name)`; two of the same name are equal.
         function: acts component-wise.
         multiplicity: order p of the first derivative of σ at 0 that does not vanish; at small initial weights neurons
             condense on at most p lines (arXiv:2105.11686). None where that derivative does not exist.
@@ -33,7 +33,7 @@ class Activation:
     """
 
     name: str
-    function: Callable[[Array], Array]
+    function: Callable[[Array], Array] = dataclasses.field(compare=False)
     multiplicity: int | None
     fourier_decay: int | None = None
     decay: str = EXPONENTIAL
@@ -49,6 +49,10 @@ class Activation:
 def _rough(name: str, function: Callable, multiplicity: int | None, exponent: int, degree: int | None = None):
     decay = f"|ξ|^-{exponent}"
     return Activation(name, function, multiplicity, exponent, decay, degree, smooth=False)
+
+
+def _label(family: str, parameter: float | int) -> str:
+    return family if parameter == 1 else f"{family}:{repr(float(parameter)).removesuffix('.0')}"
 
 
 def _srelu(x):
@@ -86,7 +90,7 @@ def ricker(a: float | int = 1.0) -> Activation:
         0.2959
     """
     check_positive(a, "a")
-    name = "ricker" if a == 1 else f"ricker:{a:g}"
+    name = _label("ricker", a)
 
     def function(x):
         square = (x / a) ** 2
@@ -113,7 +117,7 @@ def sine(frequency: float | int = 1.0) -> Activation:
         'sin:10'
     """
     check_positive(frequency, "frequency")
-    name = "sin" if frequency == 1 else f"sin:{frequency:g}"
+    name = _label("sin", frequency)
     return Activation(name, lambda x: jnp.sin(frequency * x), 1, decay=POINT_SPECTRUM, parity="odd")
 
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from simplebias.core.errors import InputError
 from simplebias.core.snapshot import Neurons
-from simplebias.core.types import Array, Float, Key, Output, Point
+from simplebias.core.types import Array, Float, Key, Output
 
 
 def _join(first: Neurons, second: Neurons) -> Neurons:
@@ -57,12 +57,12 @@ class AntiSymmetric(eqx.Module):
             )
         self.first, self.second = network, network.negated()
 
-    def __call__(self, point: Point, *, key: Key | None = None) -> Output:
+    def __call__(self, point: Array, *, key: Key | None = None) -> Output:
         """Sum of the two copies at one point."""
         keys = (None, None) if key is None else tuple(jax.random.split(key))
         return self.first(point, key=keys[0]) + self.second(point, key=keys[1])
 
-    def features(self, point: Point, *, key: Key | None = None) -> tuple[Float[Array, " _"], ...]:
+    def features(self, point: Array, *, key: Key | None = None) -> tuple[Float[Array, " _"], ...]:
         """Hidden features of both copies, joined layer by layer."""
         keys = (None, None) if key is None else tuple(jax.random.split(key))
         pairs = zip(self.first.features(point, key=keys[0]), self.second.features(point, key=keys[1]), strict=True)

@@ -6,7 +6,7 @@ from typing import Any
 import equinox as eqx
 
 from simplebias.core.errors import InputError, check_choice
-from simplebias.core.types import Key, Network
+from simplebias.core.types import Array, Key, Network
 from simplebias.networks.antisymmetric import AntiSymmetric
 from simplebias.networks.dense import MLP, ResNet, TwoLayer
 from simplebias.networks.initialisation import Initialisation
@@ -78,7 +78,7 @@ def build(
     return AntiSymmetric(network) if antisymmetric else network
 
 
-def ensemble(make: Callable[[Key], Network], keys: Key) -> Network:
+def ensemble(make: Callable[[Key], Network], keys: Array) -> Network:
     """Many networks as one, with a leading axis of members on every array.
 
     Args:

@@ -1,5 +1,6 @@
 """Fully connected networks that show their neurons: TwoLayer, MLP, ResNet. Called on one point; map with `jax.vmap`."""
 
+import functools
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -10,9 +11,9 @@ import jax.numpy as jnp
 
 from simplebias.core.errors import InputError, check_positive
 from simplebias.core.snapshot import Neurons
-from simplebias.core.types import Array, Float, Key, Output, Point
+from simplebias.core.types import Array, Float, Key, Output
 from simplebias.networks.activations import activation as find_activation
-from simplebias.networks.initialisation import Initialisation, LayerScale
+from simplebias.networks.initialisation import Initialisation
 from simplebias.networks.initialisation import initialisation as find_initialisation
 
 Hidden = tuple[Float[Array, " _"], ...]
@@ -45,9 +46,9 @@ class Affine(eqx.Module):
 
     def __call__(self, x: Float[Array, " sources"]) -> Float[Array, " targets"]:
         """Map one vector."""
-        mapped = x @ self.weight.T
-        mapped = mapped if self.multiplier == 1 else self.multiplier * mapped
+        scaled = x if self.multiplier == 1 else self.multiplier * x  # here, so that ±W cancel exactly once compiled
         bias = self.effective_bias
+        mapped = scaled @ self.weight.T
         return mapped if bias is None else mapped + bias
 
 
@@ -60,23 +61,30 @@ def _default_dtype(dtype: Any) -> jnp.dtype:
     return chosen
 
 
-def _draw(key: Key, inputs: int, outputs: int, scale: LayerScale, dtype: Any) -> Affine:
+@functools.partial(jax.jit, static_argnames=("sizes", "dtype"))
+def _draw(key: Key, sizes: tuple[int, ...], stds: tuple[Any, ...], dtype: Any) -> list[tuple[Array, Array]]:
     # drawn in float32 whatever the dtype: the same key gives the same network in every precision
-    extended = jax.random.normal(key, (outputs, inputs + 1), jnp.float32).astype(dtype) * scale.std
-    return Affine(extended[:, :-1], extended[:, -1], scale.multiplier, scale.multiplier)
-
-
-def _draw_layers(sizes: Sequence[int], rule: str | Initialisation, output_bias: bool, key: Key, dtype: Any):
-    for size, name in zip(
-        (sizes[0], sizes[-1], *sizes[1:-1]), ("inputs", "outputs", *["width"] * len(sizes)), strict=False
+    layers = []
+    for one, (inputs, outputs), std in zip(
+        jax.random.split(key, len(stds)), itertools.pairwise(sizes), stds, strict=True
     ):
-        check_positive(size, name, integer=True)
-    dtype = _default_dtype(dtype)
-    keys = jax.random.split(key, len(sizes) - 1)
+        extended = jax.random.normal(one, (outputs, inputs + 1), jnp.float32).astype(dtype) * std
+        layers.append((extended[:, :-1], extended[:, -1]))
+    return layers
+
+
+def _draw_layers(
+    sizes: tuple[int, ...], rule: str | Initialisation, output_bias: bool, key: Key, dtype: Any
+) -> tuple[Affine, ...]:
+    for index, size in enumerate(sizes):
+        check_positive(size, {0: "inputs", len(sizes) - 1: "outputs"}.get(index, "width"), integer=True)
+    sizes, dtype = tuple(int(size) for size in sizes), _default_dtype(dtype)
     scales = find_initialisation(rule).scales(sizes)
-    drawn = [_draw(*each, dtype) for each in zip(keys, sizes[:-1], sizes[1:], scales, strict=True)]
+    drawn = _draw(key, sizes, tuple(float(scale.std) for scale in scales), dtype)
+    pairs = zip(drawn, scales, strict=True)
+    hidden = [Affine(weight, bias, scale.multiplier, scale.multiplier) for (weight, bias), scale in pairs]
     bias = jnp.zeros(sizes[-1], dtype) if output_bias else None
-    return (*drawn[:-1], Affine(drawn[-1].weight, bias, drawn[-1].multiplier))
+    return (*hidden[:-1], Affine(drawn[-1][0], bias, scales[-1].multiplier))
 
 
 def _make_dropout(rate: float | int) -> eqx.nn.Dropout:
@@ -175,11 +183,11 @@ class TwoLayer(eqx.Module):
         self.dropout = _make_dropout(dropout)
         self.layers = _draw_layers((inputs, width, outputs), initialisation, output_bias, key, dtype)
 
-    def __call__(self, point: Point, *, key: Key | None = None) -> Output:
+    def __call__(self, point: Array, *, key: Key | None = None) -> Output:
         """Output at one point; `key` draws the dropout mask."""
         return self.layers[-1](self.features(point, key=key)[-1])
 
-    def features(self, point: Point, *, key: Key | None = None) -> Hidden:
+    def features(self, point: Array, *, key: Key | None = None) -> Hidden:
         """Outputs of the hidden layer at one point, after dropout, as a tuple of one array."""
         _check_point(point, self.layers)
         (drop,) = _drop(self.dropout, 1, key)
@@ -241,11 +249,11 @@ class MLP(eqx.Module):
         sizes = (inputs, *_widths(width, depth), outputs)
         self.layers = _draw_layers(sizes, initialisation, output_bias, key, dtype)
 
-    def __call__(self, point: Point, *, key: Key | None = None) -> Output:
+    def __call__(self, point: Array, *, key: Key | None = None) -> Output:
         """Output at one point; `key` draws the dropout masks."""
         return self.layers[-1](self.features(point, key=key)[-1])
 
-    def features(self, point: Point, *, key: Key | None = None) -> Hidden:
+    def features(self, point: Array, *, key: Key | None = None) -> Hidden:
         """Outputs of each hidden layer at one point, after dropout."""
         _check_point(point, self.layers)
         function, h, features = find_activation(self.activation), point, []
@@ -310,11 +318,11 @@ class ResNet(eqx.Module):
         sizes = (inputs, *_widths(width, depth), outputs)
         self.layers = _draw_layers(sizes, initialisation, output_bias, key, dtype)
 
-    def __call__(self, point: Point, *, key: Key | None = None) -> Output:
+    def __call__(self, point: Array, *, key: Key | None = None) -> Output:
         """Output at one point; `key` draws the dropout masks."""
         return self.layers[-1](self.features(point, key=key)[-1])
 
-    def features(self, point: Point, *, key: Key | None = None) -> Hidden:
+    def features(self, point: Array, *, key: Key | None = None) -> Hidden:
         """The stream h after each hidden layer at one point, after dropout."""
         _check_point(point, self.layers)
         function, drops = find_activation(self.activation), _drop(self.dropout, len(self.layers) - 1, key)

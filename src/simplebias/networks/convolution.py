@@ -1,0 +1,161 @@
+"""Convolutional networks that show their kernels as neurons: SmallCNN. Called on one flat picture."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from simplebias.core.errors import InputError, check_positive
+from simplebias.core.snapshot import Neurons
+from simplebias.core.types import Array, Float, Key, Output, Point
+from simplebias.networks.activations import activation as find_activation
+from simplebias.networks.dense import Affine
+from simplebias.networks.initialisation import Initialisation, LayerScale
+from simplebias.networks.initialisation import initialisation as find_initialisation
+
+KERNEL = 3
+"""Pixels along each side of a kernel."""
+POOL = 2
+"""Pixels along each side of a pooled cell."""
+
+
+class SmallCNN(eqx.Module):
+    """Convolutions of 3 × 3 pixels, max-pooling of 2 × 2, one fully connected layer, and an affine output layer.
+
+    The network of the authors' runs of the filtering and projection methods: two convolutions with zeros around the
+    picture, so that it keeps its size, then one pooling, then one hidden layer. Each convolution is a product with the
+    matrix of patches, and its kernel of `channels × 3 × 3` numbers is one neuron.
+
+    Args:
+        image_shape: `(height, width)` or `(height, width, channels)` of a picture, which is called as a flat point with
+            the channel running fastest, as `numpy.ravel` gives it.
+        outputs: number of outputs, for classification one for each class; no softmax is applied.
+        channels: kernels of each convolution.
+        width: neurons of the fully connected hidden layer.
+        activation: name, see `ACTIVATIONS`.
+        initialisation: text or Initialisation; the fan-in of a kernel is `channels × 9`.
+        key: random key of the weights.
+        dtype: of the weights; JAX's default float if None.
+
+    Raises:
+        InputError: for sizes or names that cannot be used, or a picture too small to be pooled.
+
+    References:
+        Xu, Zhang, Luo, Xiao, Ma, Frequency Principle: Fourier analysis sheds light on deep neural networks,
+        arXiv:1901.06523.
+
+    Example:
+        >>> network = SmallCNN((8, 8), 10, key=jax.random.key(0))
+        >>> jax.vmap(network)(jnp.ones((5, 64))).shape
+        (5, 10)
+    """
+
+    layers: tuple[Affine, ...]
+    image_shape: tuple[int, int, int] = eqx.field(static=True)
+    activation: str = eqx.field(static=True)
+
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        outputs: int,
+        *,
+        channels: Sequence[int] = (8, 16),
+        width: int = 64,
+        activation: str = "relu",
+        initialisation: str | Initialisation = "xavier",
+        key: Key,
+        dtype: Any = None,
+    ):
+        self.image_shape = _image_shape(image_shape)
+        for name, sizes in (("channels", channels), ("width", [width]), ("outputs", [outputs])):
+            if not len(sizes):
+                raise InputError("channels of at least one convolution", "none")
+            for size in sizes:
+                check_positive(size, name, integer=True)
+        self.activation = find_activation(activation).name
+        height, rows, inputs = self.image_shape
+        pooled = (height // POOL) * (rows // POOL) * channels[-1]
+        kernels = [(KERNEL**2 * a, b) for a, b in zip((inputs, *channels[:-1]), channels, strict=True)]
+        rule, dtype = find_initialisation(initialisation), jnp.dtype(jnp.result_type(float) if dtype is None else dtype)
+        sizes = [(fan, kernel, rule.scales((fan, kernel))[0]) for fan, kernel in [*kernels, (pooled, width)]]
+        sizes.append((width, outputs, rule.scales((width, width, outputs))[1]))
+        *hidden, last = [_draw(k, *s, dtype) for k, s in zip(jax.random.split(key, len(sizes)), sizes, strict=True)]
+        self.layers = (*hidden, Affine(last.weight, jnp.zeros(outputs, dtype), last.multiplier))
+
+    def __call__(self, point: Point) -> Output:
+        """Outputs for one flat picture."""
+        return self.layers[-1](self.features(point)[-1])
+
+    def features(self, point: Point) -> tuple[Float[Array, "..."], ...]:
+        """Each convolution's pictures `(height, width, channels)` before pooling, then the hidden layer."""
+        if point.shape != (self.pixels,):
+            raise InputError(
+                f"one flat picture of shape ({self.pixels},)",
+                f"shape {tuple(point.shape)}",
+                "For many pictures use jax.vmap(network).",
+            )
+        function, features = find_activation(self.activation), []
+        picture = point.reshape(self.image_shape)
+        for layer in self.layers[:-2]:
+            picture = function(jax.vmap(jax.vmap(layer))(_patches(picture)))
+            features.append(picture)
+        features.append(function(self.layers[-2](_pooled(picture).ravel())))
+        return tuple(features)
+
+    @property
+    def pixels(self) -> int:
+        """Numbers in one picture."""
+        height, width, channels = self.image_shape
+        return height * width * channels
+
+    def neurons(self) -> tuple[Neurons, ...]:
+        """Kernels of each convolution, a row for each, and the neurons of the hidden layer."""
+        kernels = [
+            Neurons(layer.effective_weight, layer.effective_bias, None, self.activation) for layer in self.layers[:-2]
+        ]
+        dense, last = self.layers[-2:]
+        return (
+            *kernels,
+            Neurons(dense.effective_weight, dense.effective_bias, last.effective_weight, self.activation),
+        )
+
+    def negated(self) -> "SmallCNN":
+        """A copy with the output layer negated, sharing no array."""
+        copied = jax.tree.map(lambda leaf: jnp.copy(leaf) if eqx.is_array(leaf) else leaf, self)
+        negative = jax.tree.map(jnp.negative, copied.layers[-1])
+        return eqx.tree_at(lambda network: network.layers[-1], copied, negative)
+
+
+def _draw(key: Key, inputs: int, outputs: int, scale: LayerScale, dtype: Any) -> Affine:
+    # in float32 whatever the dtype: the same key gives the same network in every precision
+    extended = jax.random.normal(key, (outputs, inputs + 1), jnp.float32).astype(dtype) * scale.std
+    return Affine(extended[:, :-1], extended[:, -1], scale.multiplier, scale.multiplier)
+
+
+def _image_shape(shape: Sequence[int]) -> tuple[int, int, int]:
+    if len(shape) not in {2, 3}:
+        raise InputError("image_shape as (height, width) or (height, width, channels)", repr(tuple(shape)))
+    for size in shape:
+        check_positive(size, "image_shape", integer=True)
+    height, width = int(shape[0]), int(shape[1])
+    if min(height, width) < POOL:
+        raise InputError(f"pictures of at least {POOL} × {POOL} pixels", f"{height} × {width}")
+    return height, width, int(shape[2]) if len(shape) == 3 else 1
+
+
+def _patches(picture: Float[Array, "height width channels"]) -> Float[Array, "height width patch"]:
+    """The 3 × 3 pixels around each pixel, zeros outside the picture."""
+    height, width, _ = picture.shape
+    padded = jnp.pad(picture, ((1, 1), (1, 1), (0, 0)))
+    shifted = [padded[i : i + height, j : j + width] for i in range(KERNEL) for j in range(KERNEL)]
+    return jnp.concatenate(shifted, axis=2)
+
+
+def _pooled(picture: Float[Array, "height width channels"]) -> Float[Array, "rows columns channels"]:
+    """The largest of each 2 × 2 pixels; a last odd row or column is left out."""
+    rows, columns = picture.shape[0] // POOL, picture.shape[1] // POOL
+    cells = picture[: rows * POOL, : columns * POOL].reshape(rows, POOL, columns, POOL, -1)
+    across = jnp.maximum(cells[:, :, :, 0], cells[:, :, :, 1])  # pairs: their gradient is far cheaper than a max's
+    return jnp.maximum(across[:, 0], across[:, 1])
