@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
-from jaxtyping import Array, Complex, Float, Inexact, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Complex, Float, Inexact, Int, PRNGKeyArray, PyTree
 
 SEED = "seed"
 """A member of an ensemble: the same network and data, another random key."""
@@ -75,6 +75,7 @@ __all__ = [
     "THRESHOLD",
     "Array",
     "ArrayLike",
+    "Bool",
     "Complex",
     "Float",
     "Frequencies",

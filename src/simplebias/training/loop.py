@@ -5,8 +5,7 @@ moves the progress bar, and notices Ctrl-C. How steps are split into blocks neve
 """
 
 import dataclasses
-import signal
-import threading
+import functools
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,16 +19,18 @@ import optax
 import xarray as xr
 
 from simplebias.core.errors import DivergenceError, InputError, Outcome, as_points, check_positive
-from simplebias.core.recorder import Recorder, Slot, plan_slots
-from simplebias.core.run import Run, provenance, save_networks
-from simplebias.core.snapshot import Record, neurons_of
-from simplebias.core.storage import claim_folder
+from simplebias.core.recorder import Recorder, plan_slots
+from simplebias.core.run import Run, provenance, save_networks, write_description
+from simplebias.core.snapshot import Record
+from simplebias.core.storage import claim_folder, read_marker
 from simplebias.core.task import Task
-from simplebias.core.types import SEED, ArrayLike, Key, PyTree
+from simplebias.core.types import ArrayLike, Key, PyTree
 from simplebias.training.checkpoint import load_checkpoint, save_checkpoint
+from simplebias.training.fingerprint import fingerprint
+from simplebias.training.interrupt import Interrupt
 from simplebias.training.measures import loss_measure
 from simplebias.training.progress import Progress
-from simplebias.training.state import Member, Plan, begin, record_shapes, run_block
+from simplebias.training.state import Fixed, Member, Plan, as_ensemble, begin, record_shapes, run_block
 from simplebias.training.updater import Gradient, Updater
 
 BLOCK_STOPS = 8
@@ -101,13 +102,13 @@ def train(
     check_positive(steps, "steps", integer=True, zero=True)
     records = {"loss": Record(loss_measure(task))} if measures is None else dict(measures)
     loop = _Loop.prepare(network, task, key, _as_updater(updater), int(steps), records, seeds, points, until, constants)
-    described = dict(specification) if specification is not None else _describe(network, task, loop, steps)
+    described = _describe(network, task, loop, key) if specification is None else dict(specification)
     loop.run.provenance = provenance(described) | dict(details or {})
     if out is not None:
         loop.open(Path(out), described, resume=resume)
     elif resume:
         raise InputError("out=FOLDER of the run to resume", "resume=True without a folder")
-    with _Interrupt() as interrupt, Progress(loop.steps, start=loop.step, visible=progress) as bar:
+    with Interrupt() as interrupt, Progress(loop.steps, start=loop.step, visible=progress) as bar:
         loop.go(bar, interrupt)
     return loop.finish(throw=throw)
 
@@ -137,42 +138,26 @@ def resume(path: str | Path, network: PyTree, task: Task, *, key: Key, **options
 def _as_updater(updater: Updater | optax.GradientTransformation | None) -> Updater:
     if isinstance(updater, Updater):
         return updater
-    return Gradient(optax.adam(1e-3) if updater is None else updater)
+    return Gradient(_default_optimiser() if updater is None else updater)
 
 
-def _describe(network: PyTree, task: Task, loop: "_Loop", steps: int) -> dict[str, Any]:
-    arrays = jax.tree.leaves(eqx.filter(network, eqx.is_array))
+@functools.cache
+def _default_optimiser() -> optax.GradientTransformation:
+    """Always the same object, so that its step is compiled once."""
+    return optax.adam(1e-3)
+
+
+def _describe(network: PyTree, task: Task, loop: "_Loop", key: Key) -> dict[str, Any]:
+    """What is run, where the caller does not say it: enough to tell a run that is resumed from any other."""
     return {
         "network": type(network).__name__,
-        "shapes": [list(array.shape) for array in arrays],
         "task": type(task).__name__,
         "size": task.size,
-        "seeds": [int(seed) for seed in loop.seeds],
-        "steps": int(steps),
-        "records": {name: record.steps(int(steps)).tolist() for name, record in loop.recorder.records.items()},
+        "seeds": [int(seed) for seed in loop.labels],
+        "steps": loop.steps,
+        "records": {name: slot.steps.tolist() for name, slot in loop.recorder.slots.items()},
+        "fingerprint": fingerprint(network, task, loop.plan.updater, key, loop.plan.points, loop.plan.until),
     }
-
-
-class _Interrupt:
-    """Notices Ctrl-C without losing a step: the first asks the loop to stop, a second one stops at once."""
-
-    def __init__(self) -> None:
-        self.wanted = False
-        self._old: Any = None
-
-    def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            self._old = signal.signal(signal.SIGINT, self._notice)
-        return self
-
-    def _notice(self, number: int, frame: Any) -> None:
-        if self.wanted:
-            raise KeyboardInterrupt
-        self.wanted = True
-
-    def __exit__(self, *_: object) -> None:
-        if self._old is not None:
-            signal.signal(signal.SIGINT, self._old)
 
 
 @dataclasses.dataclass
@@ -189,14 +174,12 @@ class _Loop:
 
     plan: Plan
     members: Member
-    initial: tuple[Any, ...]
-    first_network: PyTree
-    keys: Key
-    seeds: np.ndarray
+    fixed: Fixed
+    labels: np.ndarray
     single: bool
     steps: int
     recorder: Recorder
-    slots: dict[str, Slot]
+    stops: np.ndarray
     run: Run
     step: int = 0
     looked: bool = False
@@ -218,178 +201,145 @@ class _Loop:
         constants: xr.Dataset | None,
     ) -> Self:
         """Check the network, lay out the records, and make the state before the first step."""
-        networks, labels = _as_ensemble(network, seeds)
+        networks, labels = as_ensemble(network, seeds)
         slots = plan_slots(records, steps)
         grouped: dict[str, dict[str, Any]] = {}
         for name, slot in slots.items():
             grouped.setdefault(slot.dimension, {})[name] = records[name].measure.function
         probe = task.probe if points is None else as_points(points)
-        threshold = None if until is None else jnp.asarray(until)
-        static = eqx.filter(networks, eqx.is_inexact_array, inverse=True)
-        plan = Plan(static, updater, task, probe, grouped, threshold)
-        keys = jax.vmap(lambda seed: jax.random.fold_in(key, seed))(jnp.asarray(labels))
-        members = eqx.filter_vmap(lambda n, k: begin(plan, n, k))(networks, keys)
-        initial = eqx.filter_vmap(neurons_of)(networks)
-        shapes = record_shapes(plan, members, initial)
-        single = seeds is None
-        recorder = Recorder(records, slots, shapes, None if single else labels, constants)
+        static = eqx.filter(networks, eqx.is_array, inverse=True)
+        plan = Plan(static, updater, task, probe, grouped, None if until is None else jnp.asarray(float(until)))
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.asarray(labels, jnp.uint32))
+        members, fixed = eqx.filter_vmap(lambda member, own: begin(plan, member, own))(networks, keys)
+        recorder = Recorder(
+            records, slots, record_shapes(plan, members, fixed), None if seeds is None else labels, constants
+        )
+        stops = np.unique(np.concatenate([*(slot.steps for slot in slots.values()), [steps]]))
         run = Run(data=recorder.data, initial=network)
-        by_dimension = {slot.dimension: slot for slot in slots.values()}
-        return cls(plan, members, initial, networks, keys, labels, single, steps, recorder, by_dimension, run)
+        return cls(plan, members, fixed, labels, seeds is None, steps, recorder, stops, run)
 
     def open(self, path: Path, specification: Mapping[str, Any], *, resume: bool) -> None:
-        """Keep the run in a folder; when resuming, go back to its last checkpoint."""
+        """Keep the run in a folder; when resuming, go back to its last checkpoint, or to the start without one."""
         continues = claim_folder(path, specification, resume=resume)
         self.run.path = path
-        self.recorder.attach(path, fresh=not continues)
         state = load_checkpoint(path, (self.members, np.asarray(0))) if continues else None
-        if state is not None:
+        if continues:
+            self.run.provenance["started"] = read_marker(path)["provenance"]["started"]
+        else:
+            write_description(path, self._described(Outcome.INTERRUPTED))
+        if state is None:
+            save_networks(path, None, self.run.initial)
+        else:
             self.members, self.step = state[0], int(state[1])
-            self.looked = True
-        if not continues:
-            save_networks(path, None, self._unpack(self.first_network))
-            self.recorder.flush(self._described(Outcome.INTERRUPTED))
+            self.looked = self.step > 0
+        self.recorder.attach(path, fresh=state is None)
 
-    def go(self, bar: Progress, interrupt: _Interrupt) -> None:
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to do: all steps are taken, or every member rests."""
+        return self.looked and (self.step >= self.steps or bool(np.all(np.asarray(self.members.rests))))
+
+    def go(self, bar: Progress, interrupt: Interrupt) -> None:
         """Take all steps that are left, block by block."""
-        while not (self.looked and self.step >= self.steps) and not interrupt.wanted:
+        while not self.over and not interrupt.wanted:
             block = self._next_block()
-            began = time.monotonic()
-            at = jnp.asarray(self.step, jnp.int32)
-            due = {name: jnp.asarray(flags) for name, flags in block.due.items()}
-            members, values = run_block(
-                self.plan, self.members, self.initial, self.keys, at, jnp.asarray(block.stops, jnp.int32), due
-            )
+            began, compiles = time.monotonic(), not self.looked
+            at, stops = jnp.asarray(self.step, jnp.int32), jnp.asarray(block.stops, jnp.int32)
+            due = {dimension: jnp.asarray(flags) for dimension, flags in block.due.items()}
+            members, values = run_block(self.plan, self.members, self.fixed, at, stops, due)
             losses = np.asarray(members.loss)
+            before, self.members, self.looked = self.step, members, True
+            self.step = self._reached(int(block.stops[-1]))
             self._keep(block, values)
-            taken, first = int(block.stops[-1]) - self.step, not self.looked
-            self.members, self.step, self.looked = members, int(block.stops[-1]), True
-            if taken and not first:
-                self.rate = taken / (time.monotonic() - began)
+            if not compiles and self.step > before:
+                self.rate = (self.step - before) / (time.monotonic() - began)
             bar.show(self.step, self.rate, losses)
-            if self._all_over():
-                break
             if self.run.path is not None and time.monotonic() - self.saved > SAVE_SECONDS:
                 self._save(Outcome.INTERRUPTED)
 
     def _next_block(self) -> _Block:
         """The next stops: those of the records, and between far ones some more to keep a block short."""
-        budget = max(1, int((self.rate or 100.0) * BLOCK_SECONDS))
-        wanted = self._wanted()
-        stops = wanted[:BLOCK_STOPS]
-        reachable = stops[stops <= self.step + budget]
+        budget = max(1, int((self.rate or 0.0) * BLOCK_SECONDS))
+        first = np.searchsorted(self.stops, self.step, side="right" if self.looked else "left")
+        wanted = self.stops[first : first + BLOCK_STOPS]
+        reachable = wanted[wanted <= self.step + budget]
         if not len(reachable):
-            reachable = np.array([min(self.step + budget, self.steps)])
+            reachable = np.array([self.step + budget])
         stops = np.pad(reachable, (0, BLOCK_STOPS - len(reachable)), mode="edge")
         fresh = np.arange(BLOCK_STOPS) < len(reachable)
-        due = {name: np.isin(stops, slot.steps) & fresh for name, slot in self.slots.items()}
+        due = {slot.dimension: np.isin(stops, slot.steps) & fresh for slot in self.recorder.slots.values()}
         return _Block(stops, due)
 
-    def _wanted(self) -> np.ndarray:
-        """Steps at which a record is due or the training ends, from here on."""
-        every = np.unique(np.concatenate([*(slot.steps for slot in self.slots.values()), [self.steps]]))
-        return every[every >= self.step] if not self.looked else every[every > self.step]
+    def _reached(self, stop: int) -> int:
+        """The step reached: where every member rests, that of the last one to rest."""
+        if not np.all(np.asarray(self.members.rests)):
+            return stop
+        return int(np.maximum(self.members.diverged_at, self.members.stopped_at).max())
 
     def _keep(self, block: _Block, values: Mapping[str, Mapping[str, Any]]) -> None:
         """Hand the values that were due to the recorder."""
         for dimension, flags in block.due.items():
-            rows = np.flatnonzero(flags)
-            if not len(rows):
-                continue
-            first = int(np.searchsorted(self.slots[dimension].steps, block.stops[rows[0]]))
-            for name, value in values[dimension].items():
+            rows = np.flatnonzero(flags & (block.stops <= self.step))
+            for name, value in values[dimension].items() if len(rows) else ():
+                first = int(np.searchsorted(self.recorder.slots[name].steps, block.stops[rows[0]]))
                 kept = np.asarray(value)[:, rows]
                 self.recorder.put(name, first, kept[0] if self.single else kept)
-
-    def _all_over(self) -> bool:
-        """Whether no member has anything left to do."""
-        over = (np.asarray(self.members.diverged_at) >= 0) | (np.asarray(self.members.stopped_at) >= 0)
-        return bool(over.all())
-
-    def _outcomes(self) -> np.ndarray:
-        """How each member ended."""
-        ended = Outcome.COMPLETED if self.step >= self.steps else Outcome.INTERRUPTED
-        outcomes = np.where(np.asarray(self.members.stopped_at) >= 0, int(Outcome.STOPPED), int(ended))
-        return np.where(np.asarray(self.members.diverged_at) >= 0, int(Outcome.DIVERGED), outcomes)
 
     def _described(self, outcome: Outcome) -> Run:
         self.run.step, self.run.outcome = self.step, outcome
         return self.run
 
     def _save(self, outcome: Outcome) -> None:
-        """Write data, then the checkpoint that belongs to them."""
+        """Write data, how far they go, and then the checkpoint, so that data never lack what it has passed."""
+        for name, values in self._ends().items():
+            self.recorder.set(name, values[0] if self.single else values)
         self.recorder.flush(self._described(outcome))
         if self.run.path is not None:
             save_checkpoint(self.run.path, (self.members, np.asarray(self.step)))
         self.saved = time.monotonic()
 
-    def _unpack(self, networks: PyTree) -> PyTree:
-        if not self.single:
-            return networks
-        return jax.tree.map(lambda x: x[0] if eqx.is_array(x) else x, networks)
+    def _ends(self) -> dict[str, np.ndarray]:
+        """How each member ended, and where if before the last step."""
+        stopped, diverged = np.asarray(self.members.stopped_at), np.asarray(self.members.diverged_at)
+        ended = Outcome.COMPLETED if self.step >= self.steps else Outcome.INTERRUPTED
+        outcomes = np.where(stopped >= 0, int(Outcome.STOPPED), int(ended))
+        outcomes = np.where(diverged >= 0, int(Outcome.DIVERGED), outcomes)
+        return {"outcome": outcomes, "diverged_at": diverged, "stopped_at": stopped}
+
+    def _network(self) -> PyTree:
+        networks = eqx.combine(self.members.parameters, self.fixed.buffers, self.plan.static)
+        return jax.tree.map(lambda x: x[0] if eqx.is_array(x) else x, networks) if self.single else networks
+
+    def _catch_last_step(self) -> None:
+        """Mark members that the very last step made infinite, which no step after it could notice."""
+        if self.step < self.steps:
+            return
+        finite = [
+            np.isfinite(np.asarray(leaf)).reshape(len(self.labels), -1).all(axis=1)
+            for leaf in jax.tree.leaves(self.members.parameters)
+        ]
+        bad = ~np.all(finite, axis=0) & ~np.asarray(self.members.rests)
+        diverged_at = jnp.where(bad, jnp.int32(self.steps), self.members.diverged_at)
+        self.members = eqx.tree_at(lambda members: members.diverged_at, self.members, diverged_at)
 
     def finish(self, *, throw: bool) -> Run:
         """Write what there is, and say how it ended."""
-        outcomes = self._outcomes()
-        worst = Outcome(int(outcomes[0])) if len(set(outcomes.tolist())) == 1 else self._summary(outcomes)
-        self.run.network = self._unpack(eqx.combine(self.members.parameters, self.plan.static))
-        dims = () if self.single else (SEED,)
-        ends = {"outcome": outcomes, "diverged_at": np.asarray(self.members.diverged_at),
-                "stopped_at": np.asarray(self.members.stopped_at)}  # fmt: skip
-        self._save(worst)
+        self._catch_last_step()
+        self.run.network = self._network()
         if self.run.path is not None:
             save_networks(self.run.path, self.run.network, None)
-            write_ends(self.run.path, ends, dims)
-        data = self.recorder.completed(self.step)
-        self.run.data = data.assign({name: (dims, value[0] if self.single else value) for name, value in ends.items()})
-        diverged = np.flatnonzero(np.asarray(self.members.diverged_at) >= 0)
-        if throw and len(diverged):
-            steps = ", ".join(str(int(self.members.diverged_at[i])) for i in diverged)
+        self._save(_summary(self._ends()["outcome"]))
+        self.run.data = self.recorder.completed(self.step)
+        diverged = self.run.data["diverged_at"].values
+        if throw and (diverged >= 0).any():
+            steps = ", ".join(str(step) for step in diverged[diverged >= 0].flat)
             raise DivergenceError(f"training diverged at step {steps}: {Outcome.DIVERGED}", self.run)
         return self.run
 
-    @staticmethod
-    def _summary(outcomes: np.ndarray) -> Outcome:
-        for outcome in (Outcome.INTERRUPTED, Outcome.COMPLETED):
-            if (outcomes == int(outcome)).any():
-                return outcome
-        return Outcome.STOPPED
 
-
-def _as_ensemble(network: PyTree, seeds: Sequence[int] | None) -> tuple[PyTree, np.ndarray]:
-    """The network with a leading axis of members, and the members' labels."""
-    arrays = jax.tree.leaves(eqx.filter(network, eqx.is_array))
-    floating = jax.tree.leaves(eqx.filter(network, eqx.is_inexact_array))
-    if not callable(network) or not floating:
-        raise InputError(
-            "a callable network with floating-point arrays as parameters, such as an Equinox module",
-            f"{type(network).__name__}",
-            "Wrap a function and its parameters in jax.tree_util.Partial.",
-        )
-    if seeds is None:
-        return jax.tree.map(lambda x: x[None] if eqx.is_array(x) else x, network), np.array([0])
-    labels = np.asarray(seeds)
-    if (
-        labels.ndim != 1
-        or labels.size == 0
-        or len(set(labels.tolist())) != len(labels)
-        or labels.dtype.kind not in "iu"
-    ):
-        raise InputError("seeds as different whole numbers", repr(seeds))
-    if any(array.ndim == 0 or array.shape[0] != len(labels) for array in arrays):
-        raise InputError(
-            f"a network whose arrays have a leading axis of {len(labels)} members, one per seed",
-            f"shapes {[tuple(array.shape) for array in arrays][:4]}",
-            "Make it with simplebias.networks.ensemble.",
-        )
-    return network, labels
-
-
-def write_ends(path: Path, ends: Mapping[str, np.ndarray], dims: tuple[str, ...]) -> None:
-    """Add to the stored data how each member ended."""
-    from simplebias.core.run import DATA
-    from simplebias.core.storage import storage_errors
-
-    variables = {name: (dims, value if dims else value[0]) for name, value in ends.items()}
-    with storage_errors(path / DATA, "write"):
-        xr.Dataset(variables).to_zarr(path / DATA, mode="a", zarr_format=3, consolidated=False)
+def _summary(outcomes: np.ndarray) -> Outcome:
+    """One outcome for all members: the one that says most about what is left to do."""
+    for outcome in (Outcome.INTERRUPTED, Outcome.COMPLETED, Outcome.STOPPED):
+        if (outcomes == int(outcome)).any():
+            return outcome
+    return Outcome.DIVERGED

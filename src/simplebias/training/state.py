@@ -1,14 +1,17 @@
 """What a training carries from step to step, and the compiled block of steps and records that moves it on."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from simplebias.core.snapshot import Neurons, take_snapshot
+from simplebias.core.errors import InputError
+from simplebias.core.snapshot import Neurons, neurons_of, take_snapshot
 from simplebias.core.task import Task
-from simplebias.core.types import Array, Int, Key, Points, PyTree, Scalar
+from simplebias.core.types import Array, Bool, Int, Key, Points, PyTree, Scalar
 from simplebias.training.updater import Updater
 
 
@@ -19,7 +22,7 @@ class Member(eqx.Module):
         parameters: its floating arrays.
         state: of the updater.
         loss: the last loss seen.
-        diverged_at: the step whose loss was first not finite, -1 if none.
+        diverged_at: the step at which the loss was first not finite, -1 if none.
         stopped_at: the step at which the stopping criterion was first met, -1 if not.
     """
 
@@ -29,17 +32,36 @@ class Member(eqx.Module):
     diverged_at: Int[Array, ""]
     stopped_at: Int[Array, ""]
 
+    @property
+    def rests(self) -> Bool[Array, ""]:
+        """Whether it has met the criterion or diverged, and takes no more steps."""
+        return (self.diverged_at >= 0) | (self.stopped_at >= 0)
 
-class Plan(eqx.Module):
-    """Everything a block needs that does not change.
+
+class Fixed(eqx.Module):
+    """What belongs to one network and does not change.
 
     Args:
-        static: the part of the network that is no floating array.
+        key: of its training.
+        buffers: its arrays that are not floating, such as integer tables.
+        initial: its neurons at step 0.
+    """
+
+    key: Key
+    buffers: PyTree
+    initial: tuple[Neurons, ...]
+
+
+class Plan(eqx.Module):
+    """What all members share and does not change.
+
+    Args:
+        static: the part of the network that is no array.
         updater: how to step.
         task: what to learn.
         points: where snapshots look.
         measures: for each slot (record dimension) the functions of its records.
-        until: loss at which a member stops, None to take all steps.
+        until: loss below which a member stops, None to take all steps.
     """
 
     static: PyTree
@@ -50,39 +72,53 @@ class Plan(eqx.Module):
     until: Scalar | None
 
 
-def begin(plan: Plan, network: PyTree, key: Key) -> Member:
-    """The state of one network before the first step."""
+def begin(plan: Plan, network: PyTree, key: Key) -> tuple[Member, Fixed]:
+    """One network before the first step, taken apart into what changes and what does not."""
     parameters = eqx.filter(network, eqx.is_inexact_array)
-    dtype = jnp.result_type(*jax.tree.leaves(parameters))
+    buffers = eqx.filter(network, lambda leaf: eqx.is_array(leaf) and not eqx.is_inexact_array(leaf))
+    fixed = Fixed(key, buffers, neurons_of(network))
+    state = jax.tree.map(_settled, plan.updater.init(parameters, plan.task, key=key))
+    unseen = jnp.asarray(jnp.nan, jnp.finfo(jnp.result_type(*jax.tree.leaves(parameters))).dtype)
     never = jnp.asarray(-1, jnp.int32)
-    state = plan.updater.init(parameters, plan.task, key=key)
-    return Member(parameters, state, jnp.asarray(jnp.nan, dtype), never, never)
+    return Member(parameters, state, unseen, never, never), fixed
 
 
-def _advance(plan: Plan, member: Member, step: Int[Array, ""], key: Key) -> Member:
-    """One step of one member; a member that has met the criterion stays as it is."""
+def _settled(leaf: Any) -> Array:
+    """An array whose type no later step can change: not a Python number, not weakly typed."""
+    array = jnp.asarray(leaf)
+    return array if jnp.issubdtype(array.dtype, jax.dtypes.prng_key) else jnp.asarray(array, array.dtype)
+
+
+def rebuild(plan: Plan, member: Member, fixed: Fixed) -> PyTree:
+    """The network as it is now."""
+    return eqx.combine(member.parameters, fixed.buffers, plan.static)
+
+
+def _advance(plan: Plan, member: Member, fixed: Fixed, step: Int[Array, ""]) -> Member:
+    """One step; a member that rests, or finds now that it has to, stays as it is."""
+    static = eqx.combine(fixed.buffers, plan.static)
     parameters, state, loss = plan.updater.update(
-        member.parameters, plan.static, plan.task, member.state, step=step, key=key
+        member.parameters, static, plan.task, member.state, step=step, key=fixed.key
     )
     loss = loss.astype(member.loss.dtype)
-    diverged_at = jnp.where((member.diverged_at < 0) & ~jnp.isfinite(loss), step, member.diverged_at)
-    moved = Member(parameters, state, loss, diverged_at, member.stopped_at)
-    if plan.until is None:
-        return moved
-    stopped_at = jnp.where((member.stopped_at < 0) & (loss < plan.until), step, member.stopped_at)
-    rests = stopped_at >= 0
-    kept = Member(member.parameters, member.state, jnp.where(member.stopped_at >= 0, member.loss, loss),
-                  member.diverged_at, stopped_at)  # fmt: skip
-    moved = eqx.tree_at(lambda m: m.stopped_at, moved, stopped_at)
-    return jax.tree.map(lambda old, new: jnp.where(rests, old, new), kept, moved)
+    diverges = ~member.rests & ~jnp.isfinite(loss)
+    stops = jnp.asarray(False) if plan.until is None else ~member.rests & (loss < plan.until) & ~diverges
+    stays = member.rests | diverges | stops
+    parameters, state = jax.tree.map(
+        lambda old, new: jnp.where(stays, old, new), (member.parameters, member.state), (parameters, state)
+    )
+    return Member(
+        parameters,
+        state,
+        jnp.where(member.rests, member.loss, loss),
+        jnp.where(diverges, step, member.diverged_at),
+        jnp.where(stops, step, member.stopped_at),
+    )
 
 
-def _observe(
-    plan: Plan, member: Member, initial: tuple[Neurons, ...], step: Int[Array, ""], slot: str
-) -> dict[str, Array]:
+def _observe(plan: Plan, member: Member, fixed: Fixed, step: Int[Array, ""], slot: str) -> dict[str, Array]:
     """The values of the records of one slot."""
-    network = eqx.combine(member.parameters, plan.static)
-    snapshot = take_snapshot(network, plan.points, step=step, initial=initial)
+    snapshot = take_snapshot(rebuild(plan, member, fixed), plan.points, step=step, initial=fixed.initial)
     return {name: jnp.asarray(measure(snapshot)) for name, measure in plan.measures[slot].items()}
 
 
@@ -90,21 +126,20 @@ def _observe(
 def run_block(
     plan: Plan,
     members: Member,
-    initial: tuple[Neurons, ...],
-    keys: Key,
+    fixed: Fixed,
     step: Int[Array, ""],
     stops: Int[Array, " stops"],
-    due: dict[str, Array],
+    due: dict[str, Bool[Array, " stops"]],
 ) -> tuple[Member, dict[str, dict[str, Array]]]:
     """Take steps from stop to stop and look where a record is due; one compilation for the whole training.
 
-    The step is never batched, so under `vmap` a condition on it stays a condition and nobody pays for both branches.
+    Members are mapped inside the loops, so the step is the same plain number for all of them: a condition on it stays
+    a condition, and the steps end when every member rests.
 
     Args:
-        plan: what does not change.
+        plan: what all members share.
         members: states with a leading axis of members.
-        initial: neurons at step 0, with a leading axis of members.
-        keys: a key for each member.
+        fixed: what does not change, with a leading axis of members.
         step: steps taken so far.
         stops: steps at which to stop, not decreasing.
         due: for each slot, at which stops its records are due.
@@ -112,36 +147,80 @@ def run_block(
     Returns:
         The new states, and for each slot and record values `(members, stops, ...)`, zero where not due.
     """
+    alone = fixed.key.shape[0] == 1  # a batch of one would turn plain matrix products into slower batched ones
 
-    def of_member(member: Member, start: tuple[Neurons, ...], key: Key) -> tuple[Member, dict[str, dict[str, Array]]]:
-        def to_stop(carry: tuple[Member, Array], stop: tuple[Array, dict[str, Array]]) -> tuple[Any, Any]:
-            state, at = carry
-            state = jax.lax.fori_loop(at, stop[0], lambda i, m: _advance(plan, m, i, key), state)
-            values = {}
-            for slot, is_due in stop[1].items():
-                look = lambda s, slot=slot: _observe(plan, s, start, stop[0], slot)
-                shapes = jax.eval_shape(look, state)
-                blank = lambda s, shapes=shapes: jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
-                values[slot] = jax.lax.cond(is_due, look, blank, state)
-            return (state, stop[0]), values
+    def each(function: Callable[[Member, Fixed], Any]) -> Callable[[Member, Fixed], Any]:
+        return function if alone else jax.vmap(function)
 
-        (member, _), values = jax.lax.scan(to_stop, (member, step), (stops, due))
-        return member, values
+    def to_stop(carry: tuple[Member, Array], stop: tuple[Array, dict[str, Array]]) -> tuple[Any, Any]:
+        end, due_now = stop
+        state, _ = jax.lax.while_loop(
+            lambda now: (now[1] < end) & ~jnp.all(now[0].rests),
+            lambda now: (each(lambda member, own: _advance(plan, member, own, now[1]))(now[0], fixed), now[1] + 1),
+            carry,
+        )
+        values = {}
+        for slot, is_due in due_now.items():
+            look = lambda state, slot=slot: each(lambda member, own: _observe(plan, member, own, end, slot))(
+                state, fixed
+            )
+            shapes = jax.eval_shape(look, state)
+            blank = lambda state, shapes=shapes: jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+            values[slot] = jax.lax.cond(is_due, look, blank, state)
+        return (state, end), values
 
-    if keys.shape[0] == 1:  # a batch of one would turn plain matrix products into slower batched ones
-        first = jax.tree.map(lambda x: x[0], (members, initial, keys))
-        return jax.tree.map(lambda x: x[None], of_member(*first))
-    return jax.vmap(of_member)(members, initial, keys)
+    if alone:
+        members, fixed = jax.tree.map(lambda x: x[0], (members, fixed))
+    (members, _), values = jax.lax.scan(to_stop, (members, step), (stops, due))
+    if alone:
+        return jax.tree.map(lambda x: x[None], (members, values))
+    return members, jax.tree.map(lambda x: jnp.moveaxis(x, 0, 1), values)
 
 
-def record_shapes(plan: Plan, members: Member, initial: tuple[Neurons, ...]) -> dict[str, tuple[tuple[int, ...], Any]]:
+def as_ensemble(network: PyTree, seeds: Sequence[int] | None) -> tuple[PyTree, np.ndarray]:
+    """The network with a leading axis of members, and the members' labels.
+
+    Args:
+        network: what the user gave.
+        seeds: labels of its members, or None where it is a single one.
+
+    Returns:
+        The ensemble, of one member labelled 0 without seeds, and the labels.
+
+    Raises:
+        InputError: for a network that cannot be trained, seeds that are no labels, or a wrong number of members.
+    """
+    arrays = jax.tree.leaves(eqx.filter(network, eqx.is_array))
+    floating = jax.tree.leaves(eqx.filter(network, eqx.is_inexact_array))
+    if not callable(network) or not floating:
+        raise InputError(
+            "a callable network with floating-point arrays as parameters, such as an Equinox module",
+            f"{type(network).__name__}",
+            "Wrap a function and its parameters in jax.tree_util.Partial.",
+        )
+    if seeds is None:
+        return jax.tree.map(lambda x: jnp.asarray(x)[None] if eqx.is_array(x) else x, network), np.array([0])
+    labels = np.asarray(seeds)
+    whole = labels.ndim == 1 and labels.size > 0 and labels.dtype.kind in "iu"
+    if not whole or labels.min() < 0 or labels.max() >= 2**32 or len(np.unique(labels)) != len(labels):
+        raise InputError("seeds as different whole numbers from 0 to 2³² - 1", repr(seeds))
+    if any(array.ndim == 0 or array.shape[0] != len(labels) for array in arrays):
+        raise InputError(
+            f"a network whose arrays have a leading axis of {len(labels)} members, one per seed",
+            f"shapes {[tuple(array.shape) for array in arrays][:4]}",
+            "Make it with simplebias.networks.ensemble.",
+        )
+    return network, labels
+
+
+def record_shapes(plan: Plan, members: Member, fixed: Fixed) -> dict[str, tuple[tuple[int, ...], Any]]:
     """Shape and dtype of one value of each record, found without computing anything."""
     shapes = {}
     for slot in plan.measures:
         values = eqx.filter_eval_shape(
-            lambda m, i, slot=slot: jax.vmap(lambda a, b: _observe(plan, a, b, jnp.asarray(0), slot))(m, i),
+            lambda m, f, slot=slot: jax.vmap(lambda a, b: _observe(plan, a, b, jnp.asarray(0), slot))(m, f),
             members,
-            initial,
+            fixed,
         )
         shapes |= {name: (tuple(value.shape[1:]), value.dtype) for name, value in values.items()}
     return shapes

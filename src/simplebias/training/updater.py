@@ -5,6 +5,7 @@ nothing but the seed and the step, so that a resumed training repeats exactly.
 """
 
 import abc
+import functools
 import inspect
 
 import equinox as eqx
@@ -71,6 +72,12 @@ class Rows(eqx.Module):
         return shuffled, jax.lax.dynamic_slice_in_dim(shuffled, batch * self.batch_size, self.batch_size)
 
 
+@functools.lru_cache(maxsize=64)
+def _with_extra_arguments(optimiser: optax.GradientTransformation) -> optax.GradientTransformationExtraArgs:
+    """The same object for the same optimiser, so that its step is not compiled again."""
+    return optax.with_extra_args_support(optimiser)
+
+
 class Gradient(Updater):
     """First-order training by any Optax optimiser, on all rows or on mini-batches.
 
@@ -95,7 +102,7 @@ class Gradient(Updater):
             raise InputError("an Optax optimiser such as optax.adam(1e-3)", repr(optimiser))
         if batch_size is not None:
             check_positive(batch_size, "batch_size", integer=True)
-        self.optimiser = optax.with_extra_args_support(optimiser)
+        self.optimiser = _with_extra_arguments(optimiser)
         self.rows = Rows(batch_size)
 
     def init(self, parameters: PyTree, task: Task, *, key: Key) -> PyTree:
@@ -116,6 +123,7 @@ class Gradient(Updater):
             return task.loss(eqx.combine(candidate, static), batch, key=loss_key)
 
         value, gradient = jax.value_and_grad(loss)(parameters)
+        gradient = jax.tree.map(jnp.conj, gradient)  # steepest ascent where parameters are complex; else as it is
         change, optimiser_state = self.optimiser.update(
             gradient, optimiser_state, parameters, value=value, grad=gradient, value_fn=loss
         )
