@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from simplebias.core.errors import InputError
-from simplebias.core.run import DATA, Run, completed, is_record, step_name, write_description
+from simplebias.core.errors import InputError, Outcome
+from simplebias.core.run import DATA, Run, completed, is_record, step_name, writable, write_description
 from simplebias.core.snapshot import Record
 from simplebias.core.storage import storage_errors
 from simplebias.core.types import RECORD, SEED
@@ -58,6 +58,12 @@ def check_dims(name: str, dims: tuple[str, ...], shape: tuple[int, ...]) -> None
 
 
 SPLIT = "Give one of the measures a dimension of its own."
+ENDS = {
+    "outcome": "how the member ended: 0 completed, 1 stopped, 2 interrupted, 3 diverged",
+    "diverged_at": "step at which the loss was first not finite, -1 if it never was",
+    "stopped_at": "step at which the stopping criterion was first met, -1 if it never was",
+}
+"""What every run says of each member besides its records."""
 
 
 class Recorder:
@@ -80,9 +86,9 @@ class Recorder:
         constants: xr.Dataset | None = None,
     ):
         self.records, self.slots, self.members = dict(records), dict(slots), members
-        self.data = self._allocate(shapes) if constants is None else xr.merge([constants, self._allocate(shapes)])
+        self.data = self._merge(self._allocate(shapes), xr.Dataset() if constants is None else constants)
         self.path: Path | None = None
-        self._dirty: dict[str, tuple[int, int]] = {}
+        self._dirty: dict[str, tuple[int, int] | None] = {}
         self._flushed = time.monotonic()
 
     def _allocate(self, shapes: Mapping[str, tuple[tuple[int, ...], np.dtype]]) -> xr.Dataset:
@@ -104,10 +110,24 @@ class Recorder:
                 if key in coords and not np.array_equal(np.asarray(coords[key]), np.asarray(value)):
                     raise InputError(f"the same coordinate {key!r} in all measures", f"another one in {name!r}", SPLIT)
                 coords[key] = value
+        for name in {*coords, *ENDS} & {*self.records}:
+            raise InputError("a record called otherwise than what a run holds anyhow", repr(name), "Rename the record.")
+        for name, description in ENDS.items():
+            blank = np.full(leading[1], int(Outcome.INTERRUPTED) if name == "outcome" else -1, np.int32)
+            variables[name] = (leading[0], blank, {"description": description})
         try:
             return xr.Dataset(variables, coords=coords)
         except ValueError as error:
             raise InputError("the same size of a dimension in all measures", str(error), SPLIT) from error
+
+    def _merge(self, growing: xr.Dataset, constants: xr.Dataset) -> xr.Dataset:
+        twice = {*constants.variables} & {*growing.data_vars}
+        if twice:
+            raise InputError("records called otherwise than the constants", f"{sorted(map(str, twice))} in both")
+        try:
+            return xr.merge([constants, growing], join="exact", compat="equals", combine_attrs="override")
+        except ValueError as error:
+            raise InputError("constants with the dimensions and coordinates of the records", str(error)) from error
 
     def put(self, name: str, first: int, values: np.ndarray) -> None:
         """Keep consecutive values of a record.
@@ -121,8 +141,18 @@ class Recorder:
         last = first + values.shape[axis]
         index = (slice(first, last),) if axis == 0 else (slice(None), slice(first, last))
         self.data[name].values[index] = values
-        low, high = self._dirty.get(name, (first, last))
+        low, high = self._dirty.get(name) or (first, last)
         self._dirty[name] = (min(low, first), max(high, last))
+
+    def set(self, name: str, values: np.ndarray) -> None:
+        """Say how members ended.
+
+        Args:
+            name: one of `ENDS`.
+            values: `(members,)`, or a scalar without an ensemble.
+        """
+        self.data[name].values[...] = values
+        self._dirty[name] = None
 
     def attach(self, path: Path, *, fresh: bool) -> None:
         """Write to the folder `path` from now on.
@@ -137,7 +167,8 @@ class Recorder:
         self.path = path
         with storage_errors(path / DATA, "write"):
             if fresh:
-                self.data.to_zarr(path / DATA, mode="w", zarr_format=3, consolidated=False, encoding=self._chunks())
+                data = writable(self.data)
+                data.to_zarr(path / DATA, mode="w", zarr_format=3, consolidated=False, encoding=self._chunks())
             else:
                 stored = Run.load(path).data
                 for name in self.records:
@@ -170,9 +201,9 @@ class Recorder:
 
         with storage_errors(self.path / DATA, "write"):
             group = zarr.open_group(self.path / DATA, mode="r+", zarr_format=3)
-            for name, (low, high) in self._dirty.items():
+            for name, rows in self._dirty.items():
                 axis = 0 if self.members is None else 1
-                index = (slice(None),) * axis + (slice(low, high),)
+                index = ... if rows is None else (slice(None),) * axis + (slice(*rows),)
                 group[name][index] = self.data[name].values[index]  # pyright: ignore[reportIndexIssue, reportArgumentType]
         self._dirty.clear()
         write_description(self.path, run)
