@@ -63,14 +63,13 @@ def _default_dtype(dtype: Any) -> jnp.dtype:
 
 @functools.partial(jax.jit, static_argnames=("sizes", "dtype"))
 def _draw(key: Key, sizes: tuple[int, ...], stds: tuple[Any, ...], dtype: Any) -> list[tuple[Array, Array]]:
-    # drawn in float32 whatever the dtype: the same key gives the same network in every precision
-    layers = []
-    for one, (inputs, outputs), std in zip(
-        jax.random.split(key, len(stds)), itertools.pairwise(sizes), stds, strict=True
-    ):
-        extended = jax.random.normal(one, (outputs, inputs + 1), jnp.float32).astype(dtype) * std
-        layers.append((extended[:, :-1], extended[:, -1]))
-    return layers
+    # all in one draw, which compiles fastest; in float32 whatever the dtype, so that the same key gives the same network
+    shapes = [(outputs, inputs + 1) for inputs, outputs in itertools.pairwise(sizes)]
+    ends = list(itertools.accumulate(rows * columns for rows, columns in shapes))
+    normals = jax.random.normal(key, (ends[-1],), jnp.float32).astype(dtype)
+    parts = zip(jnp.split(normals, ends[:-1]), shapes, stds, strict=True)
+    extended = [part.reshape(shape) * std for part, shape, std in parts]
+    return [(one[:, :-1], one[:, -1]) for one in extended]
 
 
 def _draw_layers(
