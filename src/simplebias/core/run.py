@@ -12,7 +12,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +109,7 @@ class Run:
         path = Path(path)
         description = read_marker(path)
         try:
-            data = xr.open_zarr(path / DATA, zarr_format=3, consolidated=False).load()
+            data = readable(xr.open_zarr(path / DATA, zarr_format=3, consolidated=False).load())
             step = int(description["step"])
             run = cls(
                 data=completed(data, step),
@@ -215,8 +215,19 @@ def completed(data: xr.Dataset, step: int) -> xr.Dataset:
 
 
 def writable(data: xr.Dataset) -> xr.Dataset:
-    """A copy without encodings left from an earlier read."""
-    return data.drop_encoding()
+    """A copy as it is stored: without encodings of an earlier read, texts of variable length, as zarr v3 specifies."""
+    return with_texts(data.drop_encoding(), "U", lambda texts: texts.astype(np.dtypes.StringDType()))
+
+
+def readable(data: xr.Dataset) -> xr.Dataset:
+    """A copy as it is used: texts as NumPy's usual ones."""
+    return with_texts(data, "T", lambda texts: np.array(texts.tolist(), np.str_).reshape(texts.shape))
+
+
+def with_texts(data: xr.Dataset, kind: str, change: Callable[[np.ndarray], np.ndarray]) -> xr.Dataset:
+    """A copy in which variables of one kind of text are of another."""
+    texts = {name: variable for name, variable in data.variables.items() if variable.dtype.kind == kind}
+    return data.assign({name: (v.dims, change(v.values), v.attrs) for name, v in texts.items()})
 
 
 def remove_tree(path: Path) -> None:
