@@ -2,9 +2,13 @@
 
 import jax
 import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 install_import_hook("simplebias", "beartype.beartype")
+# The first call of a jitted function compiles, so times say nothing; equal examples on every machine.
+settings.register_profile("house", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("house")
 
 
 @pytest.fixture
