@@ -91,7 +91,7 @@ def test_refusals(tmp_path, pictures):
     assert "Fetch it again" in refusal(path)
     path.write_bytes(whole)
     assert "images-idx3-ubyte" in refusal(tmp_path / "train-labels-idx1-ubyte")
-    assert "Leave it away" in refusal(path, classification=False)
+    assert "Leave it out" in refusal(path, classification=False)
     write(tmp_path, images, np.full(30, 7, np.uint8))
     assert "label equal to 7" in refusal(path)
 

@@ -88,7 +88,8 @@ def read(
     path, shipped = _locate(source)
     kind = _kind(path)
     _check_options(path, kind, given)
-    sample = _read(path, kind, given, shipped)
+    named = str(path.resolve()) if shipped is None else shipped.name
+    sample = dataclasses.replace(_read(path, kind, dict(given), shipped), read_with={"source": named, **given})
     return sample if shipped is None else _as_shipped(sample, shipped)
 
 
@@ -137,7 +138,7 @@ def _check_options(path: Path, kind: str, given: dict[str, Any]) -> None:
             raise InputError(
                 f"options that apply to {kind} ({', '.join(f'--{name}' for name in known)})",
                 f"--{option} for {path}",
-                "Leave it away.",
+                "Leave it out.",
             )
 
 
@@ -162,7 +163,7 @@ def _read(path: Path, kind: str, given: dict[str, Any], shipped: ShippedSample |
     from simplebias.data.idx import read_idx
 
     if given.pop("classification", True) is False:
-        raise InputError(f"classification for the labels of {path}", "classification refused", "Leave it away.")
+        raise InputError(f"classification for the labels of {path}", "classification refused", "Leave it out.")
     return read_idx(path, maximum=255.0 if shipped is None else shipped.maximum, **given)
 
 

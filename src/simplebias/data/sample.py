@@ -1,8 +1,9 @@
 """A Sample: real data as arrays, with names, units, where they come from, and all that was done to them."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,7 @@ class Sample:
         licence: under which they may be used; `""` if unknown.
         notes: everything that was done to the data on reading.
         path: the file or folder that was read.
+        read_with: the arguments of `read` that read it, to read it again; None for data made otherwise.
 
     Example:
         >>> import numpy as np
@@ -54,6 +56,7 @@ class Sample:
     licence: str = ""
     notes: tuple[str, ...] = ()
     path: Path | None = None
+    read_with: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if (self.values is None) == (self.labels is None):
