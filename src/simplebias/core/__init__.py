@@ -84,31 +84,18 @@ from simplebias.core.types import (
 
 if TYPE_CHECKING:
     from simplebias.core.recorder import Recorder, Slot, plan_slots
-    from simplebias.core.run import (
-        Run,
-        completed,
-        is_record,
-        load_network,
-        provenance,
-        save_networks,
-        save_tree,
-        step_name,
-        write_description,
-    )
+    from simplebias.core.run import Run, is_record, load_network, provenance, save_tree, step_name
 
 _LAZY = {
     "Recorder": "recorder",
     "Slot": "recorder",
     "plan_slots": "recorder",
     "Run": "run",
-    "completed": "run",
     "is_record": "run",
     "load_network": "run",
     "provenance": "run",
-    "save_networks": "run",
     "save_tree": "run",
     "step_name": "run",
-    "write_description": "run",
 }
 """Names whose modules import xarray, which takes seconds: they are imported when first used."""
 
@@ -168,7 +155,6 @@ __all__ = [
     "check_positive",
     "cite",
     "claim_folder",
-    "completed",
     "evaluate",
     "every",
     "is_record",
@@ -180,7 +166,6 @@ __all__ = [
     "predict",
     "provenance",
     "read_marker",
-    "save_networks",
     "save_tree",
     "specification_hash",
     "step_name",
@@ -188,7 +173,6 @@ __all__ = [
     "take_snapshot",
     "wants_key",
     "write_atomic",
-    "write_description",
 ]
 
 

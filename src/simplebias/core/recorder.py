@@ -33,6 +33,13 @@ def plan_slots(records: Mapping[str, Record], total: int) -> dict[str, Slot]:
 
     Returns:
         A slot for each name.
+
+    Example:
+        >>> from simplebias.core.snapshot import Measure
+        >>> mean = Measure(lambda snapshot: snapshot.outputs.mean())
+        >>> slots = plan_slots({"loss": Record(mean, at=[0, 1, 2]), "kernel": Record(mean, at=[0, 2])}, 2)
+        >>> {name: slot.dimension for name, slot in slots.items()}
+        {'loss': 'record', 'kernel': 'record_kernel'}
     """
     schedules: dict[bytes, list[str]] = {}
     steps = {name: np.asarray(record.steps(total)) for name, record in records.items()}
@@ -75,6 +82,14 @@ class Recorder:
         shapes: for each name, shape and dtype of one value of one member.
         members: number of members of the ensemble, None without an ensemble axis.
         constants: data that do not grow, kept beside the records.
+
+    Example:
+        >>> from simplebias.core.snapshot import Measure
+        >>> records = {"loss": Record(Measure(lambda snapshot: snapshot.outputs.mean()), at=[0, 10])}
+        >>> recorder = Recorder(records, plan_slots(records, 10), {"loss": ((), np.dtype(np.float32))}, None)
+        >>> recorder.put("loss", 0, np.array([2.0], np.float32))
+        >>> recorder.completed(5)["loss"].values.tolist()
+        [2.0]
     """
 
     def __init__(

@@ -39,7 +39,18 @@ INITIAL = "initial.eqx"
 
 
 def provenance(specification: Mapping[str, Any]) -> dict[str, Any]:
-    """Where and with what a run was made: versions, machine, time, specification and its hash."""
+    """Where and with what a run was made: versions, machine, time, specification and its hash.
+
+    Args:
+        specification: what was asked for.
+
+    Returns:
+        What `run.json` keeps under `provenance`.
+
+    Example:
+        >>> provenance({"width": 100})["specification"]
+        {'width': 100}
+    """
     packages = ("simplebias", "jax", "equinox", "optax", "numpy", "xarray")
     return {
         "specification": dict(specification),
@@ -64,6 +75,11 @@ class Run:
         provenance: versions, machine, specification and its hash.
         step: the last step taken.
         path: the folder it lives in, None if only in memory.
+
+    Example:
+        >>> run = Run(xr.Dataset({"loss": ("record", [1.0, 0.1])}, coords={"step": ("record", [0, 100])}), step=100)
+        >>> print(run.outcome, run.data["loss"].values)
+        all steps were taken [1.  0.1]
     """
 
     data: xr.Dataset
@@ -167,8 +183,20 @@ def save_networks(path: Path, network: Any, initial: Any) -> None:
 def save_tree(path: Path, tree: Any) -> None:
     """Write the arrays of a PyTree in one atomic step.
 
+    Args:
+        path: the file, ending in `.eqx`.
+        tree: networks, optimiser states or the like.
+
     Raises:
         StorageError: if it cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> import jax.numpy as jnp
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_tree(Path(folder) / "weights.eqx", {"weight": jnp.ones(2)})
+        ...     [file.name for file in Path(folder).iterdir()]
+        ['weights.eqx']
     """
     import io
 
@@ -180,11 +208,23 @@ def save_tree(path: Path, tree: Any) -> None:
 def load_network(path: Path, like: Any) -> Any:
     """Read the arrays of a PyTree of the shape of `like`.
 
+    Args:
+        path: a file that `save_tree` wrote.
+        like: a tree of the same shapes and types.
+
     Returns:
         The tree, its static parts taken from `like`.
 
     Raises:
         StorageError: if the file is missing, damaged, or of another shape.
+
+    Example:
+        >>> import tempfile
+        >>> import jax.numpy as jnp
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_tree(Path(folder) / "weights.eqx", {"weight": jnp.ones(2)})
+        ...     load_network(Path(folder) / "weights.eqx", {"weight": jnp.zeros(2)})["weight"].tolist()
+        [1.0, 1.0]
     """
     if not path.is_file():
         raise StorageError(f"{path} does not exist: the run was stopped before its networks were written; resume it")
@@ -195,12 +235,34 @@ def load_network(path: Path, like: Any) -> Any:
 
 
 def is_record(dimension: object) -> bool:
-    """Whether a dimension counts records: `record`, or `record_<schedule>` for a schedule of its own."""
+    """Whether a dimension counts records: `record`, or `record_<schedule>` for a schedule of its own.
+
+    Args:
+        dimension: name of a dimension.
+
+    Returns:
+        True for the record dimensions.
+
+    Example:
+        >>> is_record("record"), is_record("record_spectrum"), is_record("frequency")
+        (True, True, False)
+    """
     return str(dimension) == RECORD or str(dimension).startswith(f"{RECORD}_")
 
 
 def step_name(dimension: str) -> str:
-    """Name of the coordinate that holds the steps of a record dimension."""
+    """Name of the coordinate that holds the steps of a record dimension.
+
+    Args:
+        dimension: name of a record dimension.
+
+    Returns:
+        `step`, or `step_<schedule>`.
+
+    Example:
+        >>> step_name("record_spectrum")
+        'step_spectrum'
+    """
     return dimension.replace(RECORD, "step", 1)
 
 
