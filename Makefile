@@ -65,7 +65,7 @@ doctest: $(VENV)/.installed-test
 	$(BIN)/python -m pytest --doctest-modules src -n $(WORKERS)
 
 bench: $(VENV)/.installed-test
-	@for file in benchmarks/[!_]*.py; do echo "$(BIN)/python $$file"; $(BIN)/python $$file || exit 1; done
+	@for file in benchmarks/bench_*.py; do echo "$(BIN)/python $$file"; $(BIN)/python $$file || exit 1; done
 
 lock: $(VENV)/.installed-test
 	$(BIN)/python requirements/make_lock.py
