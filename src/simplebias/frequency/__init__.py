@@ -1,0 +1,63 @@
+"""The Frequency Principle measured: spectra, their convergence, and the two methods for high-dimensional data."""
+
+from simplebias.frequency.convergence import (
+    Bands,
+    band_error,
+    band_share,
+    convergence_step,
+    octave_bands,
+    power,
+    relative_error,
+)
+from simplebias.frequency.filtering import (
+    GaussianFilter,
+    filter_variances,
+    filtering_errors,
+    low_pass,
+    low_share,
+    median_squared_distance,
+)
+from simplebias.frequency.measures import (
+    band_error_measure,
+    filtering_measure,
+    projection_measure,
+    relative_error_measure,
+    spectrum_measure,
+)
+from simplebias.frequency.projection import (
+    principal_directions,
+    project,
+    projection_frequencies,
+    projection_spectrum,
+)
+from simplebias.frequency.transform import FourierBasis, natural_frequencies, peaks, radial_frequency, spectrum
+
+__all__ = [
+    "Bands",
+    "FourierBasis",
+    "GaussianFilter",
+    "band_error",
+    "band_error_measure",
+    "band_share",
+    "convergence_step",
+    "filter_variances",
+    "filtering_errors",
+    "filtering_measure",
+    "low_pass",
+    "low_share",
+    "median_squared_distance",
+    "natural_frequencies",
+    "octave_bands",
+    "peaks",
+    "power",
+    "principal_directions",
+    "project",
+    "projection_frequencies",
+    "projection_measure",
+    "projection_spectrum",
+    "radial_frequency",
+    "relative_error",
+    "relative_error_measure",
+    "spectrum",
+    "spectrum_measure",
+]
