@@ -1,0 +1,45 @@
+"""The command line: `simplebias observe`, `reproduce`, `claims`.
+
+Nothing heavy is imported before a command needs it, so that `--help` answers at once.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from simplebias.cli.claims import claims, reproduce
+from simplebias.cli.observe import observe
+
+app = typer.Typer(name="simplebias", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from simplebias import __version__
+
+        typer.echo(f"simplebias {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """See, explain and use the simplicity bias of neural networks."""
+
+
+app.command()(observe)
+app.command()(reproduce)
+app.command()(claims)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of the command `simplebias`."""
+    app(list(arguments) if arguments is not None else sys.argv[1:])
+
+
+__all__ = ["app", "main"]
