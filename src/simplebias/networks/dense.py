@@ -63,7 +63,7 @@ def _default_dtype(dtype: Any) -> jnp.dtype:
 
 @functools.partial(jax.jit, static_argnames=("sizes", "dtype"))
 def _draw(key: Key, sizes: tuple[int, ...], stds: tuple[Any, ...], dtype: Any) -> list[tuple[Array, Array]]:
-    # all in one draw, which compiles fastest; in float32 whatever the dtype, so that the same key gives the same network
+    # all in one draw, which compiles fastest; in float32 first, so that a key means one network in every precision
     shapes = [(outputs, inputs + 1) for inputs, outputs in itertools.pairwise(sizes)]
     ends = list(itertools.accumulate(rows * columns for rows, columns in shapes))
     normals = jax.random.normal(key, (ends[-1],), jnp.float32).astype(dtype)
