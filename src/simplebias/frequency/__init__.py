@@ -17,6 +17,7 @@ from simplebias.frequency.filtering import (
     low_share,
     median_squared_distance,
 )
+from simplebias.frequency.gaps import complete_lattice, gap_filling_basis
 from simplebias.frequency.measures import (
     band_error_measure,
     filtering_measure,
@@ -39,10 +40,12 @@ __all__ = [
     "band_error",
     "band_error_measure",
     "band_share",
+    "complete_lattice",
     "convergence_step",
     "filter_variances",
     "filtering_errors",
     "filtering_measure",
+    "gap_filling_basis",
     "low_pass",
     "low_share",
     "median_squared_distance",

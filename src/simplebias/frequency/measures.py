@@ -107,7 +107,7 @@ def spectrum_measure(
         coords={FREQUENCY: _labels(basis, frequencies)},
         unit=unit,
         description="Spectrum of the network's output: amplitude and phase of each response frequency.",
-        references=("xu2019training",),
+        references=("xu2018training",),
         attributes={"target": "target_spectrum"},
     )
 
@@ -150,7 +150,7 @@ def relative_error_measure(
         dims=(FREQUENCY,),
         coords={FREQUENCY: _labels(basis, frequencies)},
         description="Relative error of the network's spectrum at each frequency; 0 is learned, 1 is not yet begun.",
-        references=("xu2019training", "xu2020frequency"),
+        references=("xu2018training", "xu2019frequency"),
     )
 
 
@@ -187,7 +187,7 @@ def band_error_measure(
         dims=(BAND,),
         coords={BAND: list(bands.labels)},
         description="Relative error of the network's output in each band of frequencies.",
-        references=("xu2019training", "xu2020frequency"),
+        references=("xu2018training", "xu2019frequency"),
     )
 
 
@@ -222,7 +222,7 @@ def filtering_measure(smooth: GaussianFilter, target: ArrayLike, *, transform: s
         dims=(FILTER_WIDTH, PART),
         coords={FILTER_WIDTH: np.asarray(smooth.variances), PART: ["low", "high"]},
         description="Relative error of what a Gaussian filter over the inputs keeps (low) and removes (high).",
-        references=("xu2020frequency",),
+        references=("xu2019frequency",),
     )
 
 
@@ -275,7 +275,7 @@ def projection_measure(
         dims=(DIRECTION, FREQUENCY),
         coords={DIRECTION: np.arange(len(each)), FREQUENCY: _labels(each[0], frequencies)},
         description="Relative error of the network's spectrum along directions in the space of inputs.",
-        references=("xu2020frequency",),
+        references=("xu2019frequency",),
     )
 
 

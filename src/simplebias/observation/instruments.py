@@ -25,8 +25,10 @@ from simplebias.frequency import (
     GaussianFilter,
     band_error_measure,
     band_share,
+    complete_lattice,
     filter_variances,
     filtering_measure,
+    gap_filling_basis,
     natural_frequencies,
     octave_bands,
     principal_directions,
@@ -184,11 +186,15 @@ def _window(prepared: Prepared, options: Options) -> str | None:
 def _add_spectrum(chosen: Instruments, prepared: Prepared, options: Options, often: Schedule, rarely: Schedule) -> None:
     """Spectra, relative errors and bands for one or two inputs, in cycles per unit of the data."""
     points, one = prepared.sample.points, prepared.points.shape[1] == 1
-    frequencies = natural_frequencies(points)
-    frequencies = frequencies[:FREQUENCIES] if one else _inner(frequencies)
     window = _window(prepared, options)
-    distinct = one and len(np.unique(points)) == len(points)
-    basis = FourierBasis(points, frequencies, weights="cells" if distinct else None, window=window)
+    lattice = complete_lattice(points) if one else None
+    if lattice is not None:
+        frequencies = natural_frequencies(lattice)[:FREQUENCIES]
+        basis = gap_filling_basis(points, frequencies, window=window)
+    else:
+        frequencies = natural_frequencies(points)
+        frequencies = frequencies[:FREQUENCIES] if one else _inner(frequencies)
+        basis = FourierBasis(points, frequencies, weights="cells" if one else None, window=window)
     target = basis(prepared.targets)
     unit = _frequency_unit(prepared)
     bands = octave_bands(frequencies, unit=unit)
