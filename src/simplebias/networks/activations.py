@@ -30,6 +30,12 @@ class Activation:
         degree: degree of positive homogeneity, `σ(cx) = c^degree σ(x)` for c > 0, or None.
         parity: "odd", "even" or None.
         smooth: whether σ has derivatives of every order everywhere.
+
+    Example:
+        >>> function = lambda x: jax.nn.relu(1 - jnp.abs(x))
+        >>> hat = Activation("hat", function, None, 2, "|ξ|^-2", parity="even", smooth=False)
+        >>> hat(jnp.array([-0.5, 2.0])).tolist()
+        [0.5, 0.0]
     """
 
     name: str

@@ -27,6 +27,11 @@ class Affine(eqx.Module):
         bias: b, trained, or None.
         multiplier: fixed factor of the weights.
         bias_multiplier: fixed factor of the bias.
+
+    Example:
+        >>> layer = Affine(jnp.ones((2, 3)), bias=jnp.array([0.0, 1.0]), multiplier=0.5)
+        >>> layer(jnp.ones(3)).tolist()
+        [1.5, 2.5]
     """
 
     weight: Float[Array, "targets sources"]
