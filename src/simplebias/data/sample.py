@@ -99,6 +99,14 @@ def complete(sample: Sample, *, rows: Sequence[int] | np.ndarray | None = None) 
 
     Raises:
         InputError: for fewer than two points, a constant target, or inputs that are all constant.
+
+    Example:
+        >>> import numpy as np
+        >>> points = np.array([[0.0, 7.0], [1.0, 7.0], [2.0, 7.0]])
+        >>> plane = Sample("plane", points, values=points[:, :1] ** 2, input_names=("x", "always"),
+        ...                input_units=("", ""), output_names=("y",), output_units=("",))
+        >>> complete(plane).input_names
+        ('x',)
     """
     where = sample.path or sample.name
     if sample.size < 2:

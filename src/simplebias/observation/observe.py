@@ -88,6 +88,8 @@ def resume_observation(folder: str | Path, *, progress: bool | None = None, **ch
     Raises:
         StorageError: if there is no run, or it is damaged.
         InputError: if an option differs, or the run was made from arrays in memory.
+
+    No example: it takes an interrupted run in a folder; docs/conventions.md says what is in it.
     """
     specification = read_marker(Path(folder))["provenance"]["specification"]
     options = specification.get("options")
@@ -113,6 +115,8 @@ def read_again(specification: dict[str, Any]) -> Sample:
 
     Raises:
         InputError: if they were arrays in memory, or have changed since.
+
+    No example: it takes what `observe` keeps in `run.provenance["specification"]`.
     """
     data = specification["data"]
     if data.get("read") is None:

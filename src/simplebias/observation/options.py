@@ -44,6 +44,10 @@ class Options:
 
     Raises:
         InputError: naming the option that is wrong, what was expected and what was got.
+
+    Example:
+        >>> Options(network="two-layer", gamma=1.75).rule().name
+        'phase'
     """
 
     network: str = "mlp"

@@ -61,6 +61,8 @@ def summarise(run: Run, prepared: Prepared, options: Options) -> dict[str, Any]:
 
     Returns:
         `title`, `headline`, `advice`, `notes` and `tables`, all plain data.
+
+    No example: `observe` calls it, and keeps what it returns in `run.provenance["summary"]`.
     """
     found = _find(run.data, options)
     tables = [
