@@ -1,13 +1,14 @@
 """Loss and accuracy as measures: on any rows of the points a snapshot looks at."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.tree_util import Partial
 
-from simplebias.core.errors import as_array, as_values, check_choice
+from simplebias.core.errors import InputError, as_array, as_points, as_values, check_choice, is_traced
 from simplebias.core.snapshot import Measure, Snapshot
 from simplebias.core.task import Task
 from simplebias.core.types import Array, ArrayLike, Int, Key, Scalar, Values
@@ -60,8 +61,24 @@ def mean_squared_error(outputs: ArrayLike, values: ArrayLike) -> Scalar:
         >>> float(mean_squared_error([0.0, 2.0], [0.0, 0.0]))
         2.0
     """
-    outputs = as_values(outputs, as_array(outputs).shape[0], "outputs")
-    return jnp.mean((outputs - as_values(values, outputs.shape[0])) ** 2)
+    outputs = as_points(outputs, "outputs")
+    values = as_values(values, outputs.shape[0])
+    if values.shape != outputs.shape:
+        raise InputError(f"values of shape {outputs.shape}, as the outputs", f"shape {values.shape}")
+    return jnp.mean((outputs - values) ** 2)
+
+
+def _logits_and_classes(outputs: ArrayLike, labels: ArrayLike) -> tuple[Values, Int[Array, " points"]]:
+    """Checked logits, and labels as whole numbers that count their columns."""
+    logits, classes = as_array(outputs, "outputs"), as_array(labels, "labels")
+    if logits.ndim != 2 or classes.shape != logits.shape[:1]:
+        shapes = f"shapes {logits.shape} and {classes.shape}"
+        raise InputError("outputs of shape (points, classes) and labels of shape (points,)", shapes)
+    logits = as_points(logits, "outputs")
+    count = logits.shape[1]
+    if not is_traced(classes) and not bool(jnp.all(jnp.isin(classes, jnp.arange(count)))):
+        raise InputError(f"labels as whole numbers from 0 to {count - 1}", "others")
+    return logits, classes.astype(jnp.int32)
 
 
 def cross_entropy(outputs: ArrayLike, labels: ArrayLike) -> Scalar:
@@ -74,13 +91,15 @@ def cross_entropy(outputs: ArrayLike, labels: ArrayLike) -> Scalar:
     Returns:
         A scalar.
 
+    Raises:
+        InputError: if shapes do not fit, or a label counts no column.
+
     Example:
         >>> round(float(cross_entropy([[0.0, 0.0]], [1])), 4)
         0.6931
     """
-    logits = jax.nn.log_softmax(as_array(outputs, "outputs"), axis=1)
-    rows = as_array(labels, "labels").astype(jnp.int32)
-    return -jnp.mean(jnp.take_along_axis(logits, rows[:, None], axis=1))
+    logits, classes = _logits_and_classes(outputs, labels)
+    return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(logits, axis=1), classes[:, None], axis=1))
 
 
 def accuracy(outputs: ArrayLike, labels: ArrayLike) -> Scalar:
@@ -93,12 +112,15 @@ def accuracy(outputs: ArrayLike, labels: ArrayLike) -> Scalar:
     Returns:
         A scalar in [0, 1].
 
+    Raises:
+        InputError: if shapes do not fit, or a label counts no column.
+
     Example:
         >>> float(accuracy([[0.0, 1.0], [0.0, 1.0]], [1, 0]))
         0.5
     """
-    chosen = jnp.argmax(as_array(outputs, "outputs"), axis=1)
-    return jnp.mean(chosen == as_array(labels, "labels").astype(chosen.dtype))
+    logits, classes = _logits_and_classes(outputs, labels)
+    return jnp.mean((jnp.argmax(logits, axis=1) == classes).astype(logits.dtype))
 
 
 class _OnRows(eqx.Module):
@@ -116,7 +138,12 @@ _FUNCTIONS = {"mean-squared-error": mean_squared_error, "cross-entropy": cross_e
 
 
 def error_measure(
-    kind: str, truth: Values | Int[Array, " points"], rows: Sequence[int], *, description: str, panel: str = "loss"
+    kind: str,
+    truth: Values | Int[Array, " points"],
+    rows: ArrayLike,
+    *,
+    description: str,
+    panel: str = "loss",
 ) -> Measure:
     """`mean-squared-error`, `cross-entropy` or `accuracy` of the outputs on some rows of the snapshot's points.
 
@@ -131,14 +158,18 @@ def error_measure(
         A scalar measure.
 
     Raises:
-        InputError: for an unknown kind.
+        InputError: for an unknown kind, or rows that the truth does not have.
 
     Example:
         >>> error_measure("accuracy", jnp.array([0, 1]), [1], description="on point 1").dims
         ()
     """
     check_choice(kind, "kind", _FUNCTIONS)
-    chosen = jnp.asarray(rows, jnp.int32)
+    given = np.asarray(rows)
+    whole = given.ndim == 1 and given.size > 0 and given.dtype.kind in "iu"
+    if not whole or given.min() < 0 or given.max() >= len(truth):
+        raise InputError(f"rows as whole numbers from 0 to {len(truth) - 1}, at least one", repr(rows))
+    chosen = jnp.asarray(given, jnp.int32)
     return Measure(
         _OnRows(_FUNCTIONS[kind], jnp.asarray(truth)[chosen], chosen),
         description=description,
