@@ -7,6 +7,8 @@ nothing but the seed and the step, so that a resumed training repeats exactly.
 import abc
 import functools
 import inspect
+import warnings
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -97,7 +99,7 @@ class Gradient(Updater):
     optimiser: optax.GradientTransformationExtraArgs = eqx.field(static=True)
     rows: Rows
 
-    def __init__(self, optimiser: optax.GradientTransformation, batch_size: int | None = None):
+    def __init__(self, optimiser: Any, batch_size: int | None = None):
         if not isinstance(optimiser, optax.GradientTransformation):
             raise InputError("an Optax optimiser such as optax.adam(1e-3)", repr(optimiser))
         if batch_size is not None:
@@ -133,21 +135,41 @@ class Gradient(Updater):
 _PLAIN = {"gd": "sgd", "gradient-descent": "sgd"}
 
 
-def optimiser_names() -> list[str]:
-    """The names that `optimiser` knows: `gd` and every Optax optimiser that needs no more than a learning rate."""
+@functools.cache
+def _optimisers() -> tuple[str, ...]:
+    """Names in Optax of what it makes, without a warning, from nothing but a learning rate."""
     names = []
     for name in dir(optax):
         make = getattr(optax, name)
-        if not name[0].islower() or not inspect.isfunction(make):
+        if not name[0].islower() or name.startswith("scale_by_") or not inspect.isfunction(make):
             continue
         parameters = inspect.signature(make).parameters
         required = [p.name for p in parameters.values() if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
         if "learning_rate" in parameters and required in ([], ["learning_rate"]):
-            names.append(name)
-    return [*names, "gd"]
+            with warnings.catch_warnings(record=True) as warned:
+                warnings.simplefilter("always")
+                make(learning_rate=0.1)
+            names += [] if warned else [name]
+    return tuple(names)
 
 
-def optimiser(name: str, learning_rate: float | optax.Schedule) -> optax.GradientTransformation:
+def optimiser_names() -> list[str]:
+    """The names that `optimiser` knows: `gd` and every Optax optimiser that needs no more than a learning rate.
+
+    Left out are building blocks, which Optax calls `scale_by_…` and which need not descend alone, and those that Optax
+    warns of when it makes them: deprecated ones, and `noisy_sgd`, which wants a random key of its own.
+
+    Returns:
+        The names, `gd` last.
+
+    Example:
+        >>> {"adam", "lion", "gd"} <= set(optimiser_names())
+        True
+    """
+    return [*_optimisers(), "gd"]
+
+
+def optimiser(name: str, learning_rate: float | int | optax.Schedule) -> optax.GradientTransformation:
     """An Optax optimiser by its name; `gd` is plain gradient descent.
 
     Args:
