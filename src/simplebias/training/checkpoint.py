@@ -38,5 +38,5 @@ def load_checkpoint(folder: Path, like: Any) -> Any:
         return load_network(path, like)
     except StorageError as error:
         raise StorageError(
-            f"{error}. Resume with the same network, updater and seeds and the same package versions, or run anew"
+            f"{error}: resume with the same network, updater, seeds and package versions, or remove it to start anew"
         ) from error

@@ -3,7 +3,7 @@
 import signal
 import threading
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 
 class Interrupt:
@@ -22,7 +22,7 @@ class Interrupt:
         self._listens = False
         self._old: Any = None
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Interrupt":
         self._listens = threading.current_thread() is threading.main_thread()
         if self._listens:
             self._old = signal.signal(signal.SIGINT, self._notice)

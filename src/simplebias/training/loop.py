@@ -7,9 +7,9 @@ moves the progress bar, and notices Ctrl-C. How steps are split into blocks neve
 import dataclasses
 import functools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -49,9 +49,9 @@ def train(
     updater: Updater | optax.GradientTransformation | None = None,
     steps: int = 10_000,
     measures: Mapping[str, Record] | None = None,
-    seeds: Sequence[int] | None = None,
+    seeds: ArrayLike | None = None,
     points: ArrayLike | None = None,
-    until: float | None = None,
+    until: float | int | None = None,
     out: str | Path | None = None,
     specification: Mapping[str, Any] | None = None,
     details: Mapping[str, Any] | None = None,
@@ -92,6 +92,7 @@ def train(
 
     Example:
         >>> import jax, numpy as np, optax
+        >>> from simplebias.core.task import Regression
         >>> from simplebias.networks import TwoLayer
         >>> x = np.linspace(-1, 1, 32)
         >>> net = TwoLayer(1, 1, 16, key=jax.random.key(0))
@@ -100,6 +101,8 @@ def train(
         True
     """
     check_positive(steps, "steps", integer=True, zero=True)
+    if until is not None and not np.isfinite(until):
+        raise InputError("until as a loss, a finite number", repr(until))
     records = {"loss": Record(loss_measure(task))} if measures is None else dict(measures)
     loop = _Loop.prepare(network, task, key, _as_updater(updater), int(steps), records, seeds, points, until, constants)
     described = _describe(network, task, loop, key) if specification is None else dict(specification)
@@ -195,11 +198,11 @@ class _Loop:
         updater: Updater,
         steps: int,
         records: Mapping[str, Record],
-        seeds: Sequence[int] | None,
+        seeds: ArrayLike | None,
         points: ArrayLike | None,
-        until: float | None,
+        until: float | int | None,
         constants: xr.Dataset | None,
-    ) -> Self:
+    ) -> "_Loop":
         """Check the network, lay out the records, and make the state before the first step."""
         networks, labels = as_ensemble(network, seeds)
         slots = plan_slots(records, steps)
@@ -292,7 +295,7 @@ class _Loop:
     def _save(self, outcome: Outcome) -> None:
         """Write data, how far they go, and then the checkpoint, so that data never lack what it has passed."""
         for name, values in self._ends().items():
-            self.recorder.set(name, values[0] if self.single else values)
+            self.recorder.set(name, np.asarray(values[0]) if self.single else values)
         self.recorder.flush(self._described(outcome))
         if self.run.path is not None:
             save_checkpoint(self.run.path, (self.members, np.asarray(self.step)))

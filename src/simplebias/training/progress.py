@@ -2,7 +2,7 @@
 
 import sys
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 
 class Progress:
@@ -20,7 +20,7 @@ class Progress:
         self.visible = sys.stderr.isatty() if visible is None else visible
         self._bar: Any = None
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Progress":
         if self.visible:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn

@@ -1,6 +1,6 @@
 """What a training carries from step to step, and the compiled block of steps and records that moves it on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -11,7 +11,7 @@ import numpy as np
 from simplebias.core.errors import InputError
 from simplebias.core.snapshot import Neurons, neurons_of, take_snapshot
 from simplebias.core.task import Task
-from simplebias.core.types import Array, Bool, Int, Key, Points, PyTree, Scalar
+from simplebias.core.types import Array, ArrayLike, Bool, Int, Key, Points, PyTree, Scalar
 from simplebias.training.updater import Updater
 
 
@@ -33,8 +33,8 @@ class Member(eqx.Module):
     stopped_at: Int[Array, ""]
 
     @property
-    def rests(self) -> Bool[Array, ""]:
-        """Whether it has met the criterion or diverged, and takes no more steps."""
+    def rests(self) -> Bool[Array, "*members"]:
+        """Whether it (or each of several) has met the criterion or diverged, and takes no more steps."""
         return (self.diverged_at >= 0) | (self.stopped_at >= 0)
 
 
@@ -177,7 +177,7 @@ def run_block(
     return members, jax.tree.map(lambda x: jnp.moveaxis(x, 0, 1), values)
 
 
-def as_ensemble(network: PyTree, seeds: Sequence[int] | None) -> tuple[PyTree, np.ndarray]:
+def as_ensemble(network: PyTree, seeds: ArrayLike | None) -> tuple[PyTree, np.ndarray]:
     """The network with a leading axis of members, and the members' labels.
 
     Args:
