@@ -1,11 +1,13 @@
 """Training: one loop, the updaters it asks, and its records; see `train`."""
 
+from simplebias.training.flow import NormalisedFlow
 from simplebias.training.loop import resume, train
 from simplebias.training.measures import accuracy, cross_entropy, error_measure, loss_measure, mean_squared_error
 from simplebias.training.updater import Gradient, Updater, optimiser, optimiser_names
 
 __all__ = [
     "Gradient",
+    "NormalisedFlow",
     "Updater",
     "accuracy",
     "cross_entropy",
