@@ -109,3 +109,9 @@ def test_a_regression_against_values_of_another_shape_is_refused():
         mean_squared_error(OUTPUTS, VALUES[:, :3])
     with pytest.raises(InputError):
         Regression(OUTPUTS, VALUES[:-1])
+
+
+@pytest.mark.parametrize("function", [cross_entropy, accuracy])
+def test_labels_may_be_constants_of_a_compiled_program(function):
+    compiled = jax.jit(lambda outputs: function(outputs, LABELS))
+    assert float(compiled(OUTPUTS)) == pytest.approx(float(function(OUTPUTS, LABELS)), rel=1e-6)

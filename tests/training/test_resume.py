@@ -62,6 +62,7 @@ class After(Interrupt):
 def break_off(monkeypatch, blocks, out, key, **options):
     with monkeypatch.context() as patch:
         patch.setattr(loop, "Interrupt", lambda: After(blocks))
+        patch.setattr(loop, "BLOCK_STOPS", 4)
         return go(out, key, **options)
 
 
@@ -229,3 +230,14 @@ def test_a_full_disk_is_said_and_loses_nothing(tmp_path, child):
     assert not np.isnan(kept.data["outputs"]).any()
     go_on(out, resume=True)
     assert_same(out, whole)
+
+
+def test_a_folder_whose_claim_was_killed_can_be_used(tmp_path, whole):
+    out = tmp_path / "run"
+    out.mkdir()
+    (out / ".run.json.4711.tmp").write_text("{")
+    go(out, jax.random.key(0))
+    assert_same(out, whole)
+    (tmp_path / "mine.tmp").write_text("")
+    with pytest.raises(StorageError, match="other files"):
+        go(tmp_path, jax.random.key(0))

@@ -6,6 +6,7 @@ moves the progress bar, and notices Ctrl-C. How steps are split into blocks neve
 
 import dataclasses
 import functools
+import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,8 +34,10 @@ from simplebias.training.progress import Progress
 from simplebias.training.state import Fixed, Member, Plan, as_ensemble, begin, record_shapes, run_block
 from simplebias.training.updater import Gradient, Updater
 
-BLOCK_STOPS = 8
-"""Stops of one compiled block."""
+BLOCK_STOPS = 32
+"""Most stops of one compiled block."""
+BLOCK_BYTES = 2**26
+"""About how much memory the records of one block may take."""
 BLOCK_SECONDS = 0.3
 """About how long a block takes, so that Ctrl-C and the progress bar answer."""
 SAVE_SECONDS = 20.0
@@ -183,6 +186,7 @@ class _Loop:
     steps: int
     recorder: Recorder
     stops: np.ndarray
+    width: int
     run: Run
     step: int = 0
     looked: bool = False
@@ -214,12 +218,13 @@ class _Loop:
         plan = Plan(static, updater, task, probe, grouped, None if until is None else jnp.asarray(float(until)))
         keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.asarray(labels, jnp.uint32))
         members, fixed = eqx.filter_vmap(lambda member, own: begin(plan, member, own))(networks, keys)
-        recorder = Recorder(
-            records, slots, record_shapes(plan, members, fixed), None if seeds is None else labels, constants
-        )
+        shapes = record_shapes(plan, members, fixed)
+        recorder = Recorder(records, slots, shapes, None if seeds is None else labels, constants)
+        size = len(labels) * sum(math.prod(shape) * dtype.itemsize for shape, dtype in shapes.values())
+        width = int(np.clip(BLOCK_BYTES // max(size, 1), 1, BLOCK_STOPS))
         stops = np.unique(np.concatenate([*(slot.steps for slot in slots.values()), [steps]]))
         run = Run(data=recorder.data, initial=network)
-        return cls(plan, members, fixed, labels, seeds is None, steps, recorder, stops, run)
+        return cls(plan, members, fixed, labels, seeds is None, steps, recorder, stops, width, run)
 
     def open(self, path: Path, specification: Mapping[str, Any], *, resume: bool) -> None:
         """Keep the run in a folder; when resuming, go back to its last checkpoint, or to the start without one."""
@@ -240,7 +245,7 @@ class _Loop:
     @property
     def over(self) -> bool:
         """Whether nothing is left to do: all steps are taken, or every member rests."""
-        return self.looked and (self.step >= self.steps or bool(np.all(np.asarray(self.members.rests))))
+        return self.looked and (self.step >= self.steps or bool(np.all(self._rest_at() >= 0)))
 
     def go(self, bar: Progress, interrupt: Interrupt) -> None:
         """Take all steps that are left, block by block."""
@@ -264,20 +269,23 @@ class _Loop:
         """The next stops: those of the records, and between far ones some more to keep a block short."""
         budget = max(1, int((self.rate or 0.0) * BLOCK_SECONDS))
         first = np.searchsorted(self.stops, self.step, side="right" if self.looked else "left")
-        wanted = self.stops[first : first + BLOCK_STOPS]
+        wanted = self.stops[first : first + self.width]
         reachable = wanted[wanted <= self.step + budget]
         if not len(reachable):
             reachable = np.array([self.step + budget])
-        stops = np.pad(reachable, (0, BLOCK_STOPS - len(reachable)), mode="edge")
-        fresh = np.arange(BLOCK_STOPS) < len(reachable)
+        stops = np.pad(reachable, (0, self.width - len(reachable)), mode="edge")
+        fresh = np.arange(self.width) < len(reachable)
         due = {slot.dimension: np.isin(stops, slot.steps) & fresh for slot in self.recorder.slots.values()}
         return _Block(stops, due)
 
+    def _rest_at(self) -> np.ndarray:
+        """The step since which each member rests, -1 if it does not."""
+        return np.maximum(np.asarray(self.members.diverged_at), np.asarray(self.members.stopped_at))
+
     def _reached(self, stop: int) -> int:
         """The step reached: where every member rests, that of the last one to rest."""
-        if not np.all(np.asarray(self.members.rests)):
-            return stop
-        return int(np.maximum(self.members.diverged_at, self.members.stopped_at).max())
+        rest_at = self._rest_at()
+        return int(rest_at.max()) if np.all(rest_at >= 0) else stop
 
     def _keep(self, block: _Block, values: Mapping[str, Mapping[str, Any]]) -> None:
         """Hand the values that were due to the recorder."""
@@ -321,7 +329,7 @@ class _Loop:
             np.isfinite(np.asarray(leaf)).reshape(len(self.labels), -1).all(axis=1)
             for leaf in jax.tree.leaves(self.members.parameters)
         ]
-        bad = ~np.all(finite, axis=0) & ~np.asarray(self.members.rests)
+        bad = ~np.all(finite, axis=0) & (self._rest_at() < 0)
         diverged_at = jnp.where(bad, jnp.int32(self.steps), self.members.diverged_at)
         self.members = eqx.tree_at(lambda members: members.diverged_at, self.members, diverged_at)
 

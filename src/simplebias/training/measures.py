@@ -76,7 +76,7 @@ def _logits_and_classes(outputs: ArrayLike, labels: ArrayLike) -> tuple[Values, 
         raise InputError("outputs of shape (points, classes) and labels of shape (points,)", shapes)
     logits = as_points(logits, "outputs")
     count = logits.shape[1]
-    if not is_traced(classes) and not bool(jnp.all(jnp.isin(classes, jnp.arange(count)))):
+    if not is_traced(classes) and not np.isin(np.asarray(classes), np.arange(count)).all():
         raise InputError(f"labels as whole numbers from 0 to {count - 1}", "others")
     return logits, classes.astype(jnp.int32)
 

@@ -215,12 +215,9 @@ def as_ensemble(network: PyTree, seeds: ArrayLike | None) -> tuple[PyTree, np.nd
 
 def record_shapes(plan: Plan, members: Member, fixed: Fixed) -> dict[str, tuple[tuple[int, ...], Any]]:
     """Shape and dtype of one value of each record, found without computing anything."""
+    member, own = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), (members, fixed))
     shapes = {}
     for slot in plan.measures:
-        values = eqx.filter_eval_shape(
-            lambda m, f, slot=slot: jax.vmap(lambda a, b: _observe(plan, a, b, jnp.asarray(0), slot))(m, f),
-            members,
-            fixed,
-        )
-        shapes |= {name: (tuple(value.shape[1:]), value.dtype) for name, value in values.items()}
+        values = jax.eval_shape(lambda m, f, slot=slot: _observe(plan, m, f, jnp.asarray(0), slot), member, own)
+        shapes |= {name: (tuple(value.shape), value.dtype) for name, value in values.items()}
     return shapes
