@@ -5,6 +5,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,11 @@ def read_marker(path: Path) -> dict[str, Any]:
     return description
 
 
+def _is_leftover(file: Path) -> bool:
+    """Whether a process killed while it claimed the folder left this file."""
+    return re.fullmatch(rf"\.{re.escape(MARKER)}\.\d+\.tmp", file.name) is not None
+
+
 def claim_folder(path: Path, specification: Mapping[str, Any], *, resume: bool = False) -> bool:
     """Make `path` the folder of a run, never taking one that holds something else.
 
@@ -163,7 +169,7 @@ def claim_folder(path: Path, specification: Mapping[str, Any], *, resume: bool =
         if path.exists() and not path.is_dir():
             raise StorageError(f"{path} is a file: name a folder")
         is_run = (path / MARKER).exists()
-        if not is_run and path.is_dir() and any(path.iterdir()):
+        if not is_run and path.is_dir() and not all(map(_is_leftover, path.iterdir())):
             raise StorageError(f"{path} already holds other files: name an empty or new folder")
     if is_run:
         description = read_marker(path)
