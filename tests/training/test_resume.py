@@ -241,3 +241,12 @@ def test_a_folder_whose_claim_was_killed_can_be_used(tmp_path, whole):
     (tmp_path / "mine.tmp").write_text("")
     with pytest.raises(StorageError, match="other files"):
         go(tmp_path, jax.random.key(0))
+
+
+def test_an_updater_with_a_random_key_in_its_state_is_resumed(monkeypatch, tmp_path):
+    key = jax.random.key(0)
+    noisy = Gradient(optax.noisy_sgd(0.05, key=jax.random.key(1)))
+    go(tmp_path / "whole", key, updater=noisy)
+    break_off(monkeypatch, 3, tmp_path / "run", key, updater=noisy)
+    go(tmp_path / "run", key, updater=noisy, resume=True)
+    assert_same(tmp_path / "run", tmp_path / "whole")

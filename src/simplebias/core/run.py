@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import equinox as eqx
+import jax
 import numpy as np
 import xarray as xr
 
@@ -201,8 +202,21 @@ def save_tree(path: Path, tree: Any) -> None:
     import io
 
     buffer = io.BytesIO()
-    eqx.tree_serialise_leaves(buffer, tree)
+    eqx.tree_serialise_leaves(buffer, jax.tree.map(_without_key_type, tree))
     write_atomic(path, buffer.getvalue())
+
+
+def _is_key(leaf: Any) -> bool:
+    return eqx.is_array(leaf) and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _without_key_type(leaf: Any) -> Any:
+    """The numbers of a typed random key, which files cannot hold as such; anything else as it is."""
+    return jax.random.key_data(leaf) if _is_key(leaf) else leaf
+
+
+def _with_key_type(leaf: Any, like: Any) -> Any:
+    return jax.random.wrap_key_data(leaf, impl=jax.random.key_impl(like)) if _is_key(like) else leaf
 
 
 def load_network(path: Path, like: Any) -> Any:
@@ -229,7 +243,8 @@ def load_network(path: Path, like: Any) -> Any:
     if not path.is_file():
         raise StorageError(f"{path} does not exist: the run was stopped before its networks were written; resume it")
     try:
-        return eqx.tree_deserialise_leaves(path, like)
+        plain = eqx.tree_deserialise_leaves(path, jax.tree.map(_without_key_type, like))
+        return jax.tree.map(_with_key_type, plain, like)
     except Exception as error:
         raise StorageError(f"{path} does not fit the network asked for or is damaged ({error})") from error
 

@@ -232,7 +232,7 @@ class _Loop:
         self.run.path = path
         state = load_checkpoint(path, (self.members, np.asarray(0))) if continues else None
         if continues:
-            self.run.provenance["started"] = read_marker(path)["provenance"]["started"]
+            self.run.provenance |= _started(read_marker(path))
         else:
             write_description(path, self._described(Outcome.INTERRUPTED))
         if state is None:
@@ -346,6 +346,12 @@ class _Loop:
             steps = ", ".join(str(step) for step in diverged[diverged >= 0].flat)
             raise DivergenceError(f"training diverged at step {steps}: {Outcome.DIVERGED}", self.run)
         return self.run
+
+
+def _started(marker: Mapping[str, Any]) -> dict[str, Any]:
+    """When the run that is resumed began, if its description says so."""
+    first = marker.get("provenance", {})
+    return {"started": first["started"]} if "started" in first else {}
 
 
 def _summary(outcomes: np.ndarray) -> Outcome:
