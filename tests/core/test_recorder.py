@@ -75,7 +75,7 @@ def fill(recorder: Recorder, until: int, after=lambda: None) -> int:
     return step
 
 
-def test_equal_schedules_share_a_dimension_and_the_commonest_is_plain():
+def test_equal_schedules_share_a_dimension_and_the_first_is_plain():
     slots = plan_slots(make_records(), TOTAL)
     assert {name: slot.dimension for name, slot in slots.items()} == {
         "loss": RECORD,

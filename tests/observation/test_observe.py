@@ -145,7 +145,7 @@ def test_arrays_that_cannot_be_used_are_refused():
         observe(X)
     with pytest.raises(InputError, match="NaN"):
         observe(X, np.where(X > 0, np.nan, Y))
-    with pytest.raises(InputError, match="constant"):
+    with pytest.raises(InputError, match="varies"):
         observe(X, np.ones_like(X))
     with pytest.raises(InputError, match="Did you mean"):
         observe(X, Y, wdith=3)

@@ -25,7 +25,7 @@ class Slot:
 
 
 def plan_slots(records: Mapping[str, Record], total: int) -> dict[str, Slot]:
-    """Give every record its dimension: equal schedules share one, the commonest is called plain `record`.
+    """Give every record its dimension: equal schedules share one, the first record's is plain `record`.
 
     Args:
         records: what to keep and when.
@@ -45,9 +45,10 @@ def plan_slots(records: Mapping[str, Record], total: int) -> dict[str, Slot]:
     steps = {name: np.asarray(record.steps(total)) for name, record in records.items()}
     for name, values in steps.items():
         schedules.setdefault(values.tobytes(), []).append(name)
-    ordered = sorted(schedules.values(), key=lambda names: -len(names))
     dimensions = {
-        name: RECORD if rank == 0 else f"{RECORD}_{names[0]}" for rank, names in enumerate(ordered) for name in names
+        name: RECORD if rank == 0 else f"{RECORD}_{names[0]}"
+        for rank, names in enumerate(schedules.values())
+        for name in names
     }
     return {name: Slot(dimensions[name], steps[name]) for name in records}
 
@@ -109,7 +110,7 @@ class Recorder:
     def _allocate(self, shapes: Mapping[str, tuple[tuple[int, ...], np.dtype]]) -> xr.Dataset:
         leading = (() if self.members is None else (SEED,), () if self.members is None else (len(self.members),))
         variables: dict[str, Any] = {}
-        coords: dict[str, Any] = {} if self.members is None else {SEED: np.asarray(self.members)}
+        coords: dict[str, Any] = {} if self.members is None else {SEED: (SEED, np.asarray(self.members))}
         for name, record in self.records.items():
             slot, measure = self.slots[name], record.measure
             shape, dtype = shapes[name]
@@ -122,9 +123,10 @@ class Recorder:
             variables[name] = (dims, blank, attributes)
             coords[step_name(slot.dimension)] = (slot.dimension, slot.steps, {"units": "steps"})
             for key, value in measure.coords.items():
-                if key in coords and not np.array_equal(np.asarray(coords[key]), np.asarray(value)):
+                array = np.asarray(value)
+                if key in coords and not np.array_equal(coords[key][1], array):
                     raise InputError(f"the same coordinate {key!r} in all measures", f"another one in {name!r}", SPLIT)
-                coords[key] = value
+                coords[key] = (key, array)
         for name in {*coords, *ENDS} & {*self.records}:
             raise InputError("a record called otherwise than what a run holds anyhow", repr(name), "Rename the record.")
         for name, description in ENDS.items():

@@ -25,6 +25,7 @@ class Findings:
         labels: of the parts.
         bands: whether the parts are frequency bands, whose shares add to one, and not pairs of low and high parts.
         ahead: share of records in which low parts were fitted better than high ones, NaN for bands.
+        cycles: periods of the middle of each band that the data hold; NaN for parts that are no bands.
         best_step: median over seeds of the step of lowest validation loss, NaN without validation.
         regret: median ratio of the last validation loss to the lowest.
         last_step: the last step recorded.
@@ -39,6 +40,7 @@ class Findings:
     labels: tuple[str, ...]
     bands: bool
     ahead: float
+    cycles: np.ndarray
     best_step: float
     regret: float
     last_step: int
@@ -66,6 +68,7 @@ def find(data: xr.Dataset, options: Options) -> Findings:
         labels=labels,
         bands="band_error" in data,
         ahead=_ahead(data),
+        cycles=_cycles(data, len(labels)),
         best_step=best,
         regret=regret,
         last_step=last,
@@ -104,6 +107,14 @@ def _ahead(data: xr.Dataset) -> float:
     low, high = (data["filter_error"].sel({PART: part}).values for part in ("low", "high"))
     known = np.isfinite(low) & np.isfinite(high)
     return float((low < high)[known].mean()) if known.any() else float("nan")
+
+
+def _cycles(data: xr.Dataset, parts: int) -> np.ndarray:
+    """Periods of the middle of each band within the longest side of the data."""
+    if "band_error" not in data:
+        return np.full(parts, np.nan)
+    middle = (data["band_low"].values + data["band_high"].values) / 2
+    return middle * np.ptp(data["points"].values, axis=0).max()
 
 
 def _best_step(data: xr.Dataset) -> tuple[float, float]:

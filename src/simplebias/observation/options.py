@@ -11,6 +11,7 @@ from simplebias.training import optimiser_names
 
 PRECISIONS = ("float32", "float64")
 WINDOWS = ("auto", "none", "hann")
+DEFAULT_INIT = "lecun"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +125,7 @@ class Options:
             return phase(self.gamma, self.gamma_prime or 0.0)
         if self.weight_std is not None:
             return weight_std(self.weight_std)
-        return initialisation(self.init or "power:0.5")
+        return initialisation(self.init or DEFAULT_INIT)
 
     def resolved(self, sample: Sample) -> "Options":
         """The options with everything chosen.
@@ -137,7 +138,7 @@ class Options:
         """
         chosen = {name: value for name, value in _defaults(sample, self).items() if getattr(self, name) is None}
         if self.init is None and self.gamma is None and self.weight_std is None:
-            chosen["init"] = _default_init(sample)
+            chosen["init"] = DEFAULT_INIT
         return dataclasses.replace(self, **chosen)
 
     def to_dict(self) -> dict[str, Any]:
@@ -188,17 +189,13 @@ def as_seeds(seeds: int | Sequence[int] | None) -> tuple[int, ...] | None:
     return tuple(seeds)
 
 
-def _default_init(sample: Sample) -> str:
-    return "power:0.5" if sample.points.shape[1] == 1 else "lecun"
-
-
 def _defaults(sample: Sample, options: Options) -> dict[str, Any]:
     """Defaults by kind of data, chosen so that each shipped sample takes less than a minute on two cores."""
     inputs, two_layer = sample.points.shape[1], options.network == "two-layer"
     if sample.labels is not None:
         chosen = {"width": 100, "depth": 2, "learning_rate": 1e-3, "steps": 2000, "seeds": (0, 1, 2)}
     elif inputs == 1:
-        chosen = {"width": 64, "depth": 3, "learning_rate": 1e-3, "steps": 6000, "seeds": (0, 1, 2)}
+        chosen = {"width": 64, "depth": 2, "learning_rate": 2e-3, "steps": 3000, "seeds": (0, 1, 2)}
     elif inputs == 2:
         chosen = {"width": 64, "depth": 4, "learning_rate": 1e-3, "steps": 2000, "seeds": (0, 1)}
     else:

@@ -6,6 +6,7 @@ nothing but the seed and the step, so that a resumed training repeats exactly.
 
 import abc
 import functools
+import functools
 import inspect
 import warnings
 from typing import Any
@@ -189,4 +190,10 @@ def optimiser(name: str, learning_rate: float | int | optax.Schedule) -> optax.G
     check_choice(name, "optimiser", optimiser_names())
     if not callable(learning_rate):
         check_positive(learning_rate, "learning_rate")
-    return getattr(optax, _PLAIN.get(name, name))(learning_rate=learning_rate)
+    return _made(_PLAIN.get(name, name), learning_rate)
+
+
+@functools.cache
+def _made(name: str, learning_rate: float | int | optax.Schedule) -> optax.GradientTransformation:
+    """The same optimiser is the same object, so that a second training with it is not compiled again."""
+    return getattr(optax, name)(learning_rate=learning_rate)

@@ -1,0 +1,109 @@
+"""What a figure is, and the register of the kinds of figures: each says which dimensions it draws.
+
+To add a kind, write one function in a file of this room and register it with the dimensions it draws, seeds and
+records left out::
+
+    @draws("band", section="Frequencies")
+    def bands(reading, variables):
+        return [Figure(...)]
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from simplebias.reports.reading import Reading, Variable
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """One figure of a page.
+
+    Args:
+        title: a few words, plain text.
+        plotly: `data`, `layout` and perhaps `frames` as `plotly.graph_objects.Figure` takes them; arrays are NumPy
+            arrays; texts of users in it are made safe with `simplebias.reports.style.label`.
+        alternative: what is to be seen, in words, plain text: read out where the figure cannot be seen.
+        caption: one or two sentences below the figure, plain text.
+        references: keys of the bibliography.
+        section: heading of the page under which it stands.
+    """
+
+    title: str
+    plotly: dict[str, Any]
+    alternative: str
+    caption: str = ""
+    references: tuple[str, ...] = ()
+    section: str = ""
+
+
+Draw: TypeAlias = Callable[[Reading, Sequence[Variable]], list[Figure]]
+SECTIONS = ("The fit", "Frequencies", "Loss", "Neurons", "Other measures")
+"""Headings in the order of the page."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """A way to draw variables.
+
+    Args:
+        dims: the dimensions it draws, besides seeds and records; None for any that no other kind draws.
+        draw: makes figures of all variables with these dimensions.
+        section: heading under which they stand.
+        place: order within the section.
+        complex: whether the values must be complex (True), real (False) or either (None).
+    """
+
+    dims: frozenset[str] | None
+    draw: Draw
+    section: str
+    place: int = 50
+    complex: bool | None = None
+
+    def fits(self, variable: Variable) -> bool:
+        """Whether it draws this variable."""
+        if self.dims is None:
+            return True
+        kind = variable.values.dtype.kind == "c"
+        return self.dims == frozenset(variable.dims) and self.complex in {None, kind}
+
+
+KINDS: list[Kind] = []
+"""All kinds, in the order in which they were registered; the first that fits draws."""
+
+
+def draws(
+    *dims: str, section: str, place: int = 50, complex: bool | None = None, rest: bool = False
+) -> Callable[[Draw], Draw]:
+    """Register a function as the way to draw variables with the given dimensions.
+
+    Args:
+        *dims: the dimensions, seeds and records left out.
+        section: heading of the page.
+        place: order within the section, low first.
+        complex: whether the values must be complex, real or either.
+        rest: draw whatever no other kind draws.
+
+    Returns:
+        A decorator that leaves the function as it is.
+
+    Example:
+        >>> @draws("ear", section="Other measures")
+        ... def ears(reading, variables):
+        ...     empty = {"data": [], "layout": {}}
+        ...     return [Figure(variable.title, empty, variable.description) for variable in variables]
+        >>> KINDS.pop().dims
+        frozenset({'ear'})
+    """
+
+    def register(draw: Draw) -> Draw:
+        KINDS.append(Kind(None if rest else frozenset(dims), draw, section, place, complex))
+        return draw
+
+    return register
+
+
+def kind_of(variable: Variable) -> Kind | None:
+    """The kind that draws a variable, None if there is none."""
+    special = [kind for kind in KINDS if kind.dims is not None and kind.fits(variable)]
+    return (special + [kind for kind in KINDS if kind.dims is None] + [None])[0]
