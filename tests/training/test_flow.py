@@ -34,7 +34,7 @@ def change(run):
 @pytest.mark.usefixtures("float64")
 def test_it_arrives_where_scipy_arrives(key):
     net = network("phase:1.2,0.2", key)
-    task, steps = Regression(X, Y), 1500
+    task, steps = Regression(X, Y), 300  # longer, and kinks chatter at the points, which takes SciPy long
     updater = NormalisedFlow(0.02, 0.002)
     parameters, static = eqx.partition(net, eqx.is_inexact_array)
 
@@ -54,7 +54,7 @@ def test_it_arrives_where_scipy_arrives(key):
         on = (active > 0) * s * a
         return -np.concatenate([(error @ (on * X[:, None])), error @ on, error @ (s * active)]) / len(X)
 
-    exact = solve_ivp(slope, (0, float(time)), np.concatenate([w, b, a]), method="LSODA", rtol=1e-6, atol=1e-8).y[:, -1]
+    exact = solve_ivp(slope, (0, float(time)), np.concatenate([w, b, a]), rtol=1e-6, atol=1e-8).y[:, -1]
     reached = np.concatenate(parts(eqx.combine(parameters, static)))
     moved = np.linalg.norm(exact - np.concatenate([w, b, a]))
     assert moved > 0.5

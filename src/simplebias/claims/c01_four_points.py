@@ -121,7 +121,7 @@ def _four_points(gamma: float, *, finer: float = 1.0) -> xr.Dataset:
         "effective_features": Record(effective_features_measure(1), at=often),
         "loss": Record(loss_measure(task), at=often),
         "outputs": Record(output_measure("Output on and between the four points."), at=rarely),
-        "features": Record(feature_measure(1, limit=500), at=log_steps(20)),
+        "features": Record(feature_measure(1, limit=500), at=log_steps(40)),
     }
     flow = NormalisedFlow(stability=0.5 / finer, growth=0.05 / finer)
     done = run_ensemble(

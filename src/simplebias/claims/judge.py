@@ -39,7 +39,9 @@ def ratio(later: xr.DataArray, earlier: xr.DataArray) -> xr.DataArray:
     return xr.where(np.isinf(earlier), np.nan, later / np.maximum(earlier, 1.0))
 
 
-def compare(what: str, values: xr.DataArray | np.ndarray | float, sign: str, bound: float, unit: str = "") -> Criterion:
+def compare(
+    what: str, values: xr.DataArray | np.ndarray | list | float, sign: str, bound: float | int, unit: str = ""
+) -> Criterion:
     """A criterion that every value must meet; NaN meets none, and no values meet none.
 
     Args:
@@ -57,7 +59,9 @@ def compare(what: str, values: xr.DataArray | np.ndarray | float, sign: str, bou
     return Criterion(what, spread(array, unit), f"{sign} {figure(bound)}{_tail(unit)}", holds)
 
 
-def within(what: str, values: xr.DataArray | np.ndarray, low: float, high: float, unit: str = "") -> Criterion:
+def within(
+    what: str, values: xr.DataArray | np.ndarray | list, low: float | int, high: float | int, unit: str = ""
+) -> Criterion:
     """A criterion that every value lies between two bounds, bounds included; no values meet none."""
     array = np.asarray(values, float).ravel()
     holds = array.size > 0 and bool(((array >= low) & (array <= high)).all())
@@ -74,7 +78,7 @@ def spread(values: Iterable[float], unit: str = "") -> str:
     return f"{figure(array.min())} to {figure(array.max())} ({array.size} values){_tail(unit)}"
 
 
-def figure(value: float) -> str:
+def figure(value: float | int | np.floating) -> str:
     """A number of three or four digits."""
     if np.isnan(value):
         return "undefined"

@@ -6,6 +6,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from simplebias.core.errors import InputError, check_positive
 from simplebias.core.snapshot import Neurons
@@ -81,7 +82,7 @@ class SmallCNN(eqx.Module):
         rule, dtype = find_initialisation(initialisation), jnp.dtype(jnp.result_type(float) if dtype is None else dtype)
         sizes = [(fan, kernel, rule.scales((fan, kernel))[0]) for fan, kernel in [*kernels, (pooled, width)]]
         sizes.append((width, outputs, rule.scales((width, width, outputs))[1]))
-        *hidden, last = [_draw(k, *s, dtype) for k, s in zip(jax.random.split(key, len(sizes)), sizes, strict=True)]
+        *hidden, last = _draw(key, sizes, dtype)
         self.layers = (*hidden, Affine(last.weight, jnp.zeros(outputs, dtype), last.multiplier))
 
     def __call__(self, point: Point) -> Output:
@@ -128,10 +129,15 @@ class SmallCNN(eqx.Module):
         return eqx.tree_at(lambda network: network.layers[-1], copied, negative)
 
 
-def _draw(key: Key, inputs: int, outputs: int, scale: LayerScale, dtype: Any) -> Affine:
-    # in float32 whatever the dtype: the same key gives the same network in every precision
-    extended = jax.random.normal(key, (outputs, inputs + 1), jnp.float32).astype(dtype) * scale.std
-    return Affine(extended[:, :-1], extended[:, -1], scale.multiplier, scale.multiplier)
+def _draw(key: Key, sizes: Sequence[tuple[int, int, LayerScale]], dtype: Any) -> list[Affine]:
+    # all at once, which compiles once; in float32 whatever the dtype, so that a key gives one network
+    counts = [(inputs + 1) * outputs for inputs, outputs, _ in sizes]
+    numbers = jnp.split(jax.random.normal(key, (sum(counts),), jnp.float32), np.cumsum(counts)[:-1])
+    layers = []
+    for (inputs, outputs, scale), drawn in zip(sizes, numbers, strict=True):
+        extended = drawn.reshape(outputs, inputs + 1).astype(dtype) * scale.std
+        layers.append(Affine(extended[:, :-1], extended[:, -1], scale.multiplier, scale.multiplier))
+    return layers
 
 
 def _image_shape(shape: Sequence[int]) -> tuple[int, int, int]:

@@ -57,7 +57,7 @@ class NormalisedFlow(Updater):
     stability: float = eqx.field(static=True)
     growth: float = eqx.field(static=True)
 
-    def __init__(self, stability: float = 0.5, growth: float = 0.05):
+    def __init__(self, stability: float | int = 0.5, growth: float | int = 0.05):
         check_positive(stability, "stability")
         check_positive(growth, "growth")
         self.stability, self.growth = float(stability), float(growth)
