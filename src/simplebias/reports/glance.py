@@ -167,7 +167,12 @@ def _of_layer(variable: Variable, layer: int) -> str:
 def _entry(name: str, variable: Variable, values: np.ndarray, rank: int) -> tuple[str, str, str, int]:
     unit = f" {variable.unit}" if variable.unit else ""
     name = name[:1].upper() + name[1:]
-    return name, _short(float(values[variable.last])) + unit, f"from {_short(float(values[0]))} at step {variable.steps[0]}", rank
+    return (
+        name,
+        _short(float(values[variable.last])) + unit,
+        f"from {_short(float(values[0]))} at step {variable.steps[0]}",
+        rank,
+    )
 
 
 def _short(value: float) -> str:

@@ -6,7 +6,6 @@ nothing but the seed and the step, so that a resumed training repeats exactly.
 
 import abc
 import functools
-import functools
 import inspect
 import warnings
 from typing import Any
