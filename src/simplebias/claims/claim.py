@@ -30,7 +30,20 @@ class Scale(enum.StrEnum):
     """The size of the paper."""
 
     def choose(self, smoke: T, standard: T, full: T) -> T:
-        """The one of three values that belongs to this scale."""
+        """The one of three values that belongs to this scale.
+
+        Args:
+            smoke: for seconds.
+            standard: for minutes.
+            full: for the size of the paper.
+
+        Returns:
+            One of the three.
+
+        Example:
+            >>> Scale("standard").choose(100, 1000, 10_000)
+            1000
+        """
         return {Scale.SMOKE: smoke, Scale.STANDARD: standard, Scale.FULL: full}[self]
 
 
@@ -43,6 +56,10 @@ class Criterion:
         measured: the figure, as text, over all seeds.
         accepted: what is accepted, as text.
         holds: whether it is met by every seed.
+
+    Example:
+        >>> Criterion("steps for k = 3 over those for k = 1", "25, 18", "> 8", holds=True).holds
+        True
     """
 
     what: str
@@ -92,6 +109,15 @@ class Claim:
         run: makes the evidence at a scale.
         check: holds the evidence against the acceptance.
         cover: experiment and first words of the title of the figure that stands for the claim; the first by default.
+
+    Raises:
+        InputError: for an id of another form, or a text that is left out.
+
+    Example:
+        >>> from simplebias.claims import all_claims
+        >>> claim = all_claims()[0]
+        >>> claim.id, claim.title, claim.source[0]
+        ('f01', 'Low frequencies first', 'xu2018training')
     """
 
     id: str
