@@ -20,15 +20,16 @@ from simplebias.networks import TwoLayer, ensemble
 from simplebias.training import Gradient, loop, loss_measure, train
 
 STEPS = 2000
+UPDATER = Gradient(optax.adam(1e-3), batch_size=7)  # one object, so that a process compiles once
+OUTPUTS = Measure(lambda snapshot: snapshot.outputs, dims=("point", "output"))
 
 
 def go(folder, **options):
     points = np.linspace(-1, 1, 30)
     task = Regression(points, np.sin(5 * points))
     networks = ensemble(lambda key: TwoLayer(1, 1, 10, dropout=0.1, key=key), jax.random.split(jax.random.key(0), 2))
-    outputs = Measure(lambda snapshot: snapshot.outputs, dims=("point", "output"))
-    measures = {"loss": Record(loss_measure(task)), "outputs": Record(outputs, at=every(40))}
-    return train(networks, task, updater=Gradient(optax.adam(1e-3), batch_size=7), steps=STEPS, measures=measures,
+    measures = {"loss": Record(loss_measure(task)), "outputs": Record(OUTPUTS, at=every(40))}
+    return train(networks, task, updater=UPDATER, steps=STEPS, measures=measures,
                  seeds=[0, 1], key=jax.random.key(5), out=folder, **options)  # fmt: skip
 
 
