@@ -109,7 +109,7 @@ def _widths(width: int | Sequence[int], depth: int | None) -> tuple[int, ...]:
     return (width,) * depth
 
 
-def _check_point(point: Array, layers: Sequence[Affine]) -> None:
+def _check_point(point: Array, layers: Sequence[Any]) -> None:
     inputs = layers[0].weight.shape[-1]
     if point.shape != (inputs,):
         raise InputError(
