@@ -18,6 +18,15 @@ from simplebias.frequency.filtering import (
     median_squared_distance,
 )
 from simplebias.frequency.gaps import complete_lattice, gap_filling_basis
+from simplebias.frequency.kernel import empirical_kernel, kernel_memory
+from simplebias.frequency.linearised import (
+    DecayExponent,
+    KernelSpectrum,
+    decay_exponent,
+    kernel_spectrum,
+    linearised_dynamics,
+    linearised_prediction,
+)
 from simplebias.frequency.measures import (
     band_error_measure,
     filtering_measure,
@@ -35,17 +44,25 @@ from simplebias.frequency.transform import FourierBasis, natural_frequencies, pe
 
 __all__ = [
     "Bands",
+    "DecayExponent",
     "FourierBasis",
     "GaussianFilter",
+    "KernelSpectrum",
     "band_error",
     "band_error_measure",
     "band_share",
     "complete_lattice",
     "convergence_step",
+    "decay_exponent",
+    "empirical_kernel",
     "filter_variances",
     "filtering_errors",
     "filtering_measure",
     "gap_filling_basis",
+    "kernel_memory",
+    "kernel_spectrum",
+    "linearised_dynamics",
+    "linearised_prediction",
     "low_pass",
     "low_share",
     "median_squared_distance",
