@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from simplebias.core.errors import InputError, as_points, check_choice, check_positive
 from simplebias.core.types import Array, ArrayLike, Float, Network
-from simplebias.frequency.layerwise import affine_layers, contract_layers, is_layerwise, layer_rows
+from simplebias.frequency.layerwise import Kind, affine_layers, contract_layers, kind_of, layer_rows
 
 METHODS = ("auto", "layerwise", "jacobian")
 """Names of the ways to compute a kernel."""
@@ -150,10 +150,9 @@ class _Plan:
         if self.columns.shape[1] != self.rows.shape[1]:
             raise InputError(f"other points with {self.rows.shape[1]} inputs", f"{self.columns.shape[1]} inputs")
         point = jax.ShapeDtypeStruct(self.rows.shape[1:], dtype)
-        arrays, static = eqx.partition(self.network, eqx.is_array)
-        found = jax.eval_shape(lambda a, x: jnp.ravel(eqx.combine(a, static)(x)), arrays, point)
-        self.itemsize, self.chosen = max(dtype.itemsize, found.dtype.itemsize), _outputs(output, found.size)
-        self.method = _method(self.network, point, method)
+        kind = kind_of(self.network, point)
+        self.itemsize, self.chosen = max(dtype.itemsize, kind.dtype.itemsize), _outputs(output, kind.outputs)
+        self.method = _method(self.network, kind, method)
         self.tile = self._fitting_tile() if tile is None else tile
         check_positive(self.tile, "tile", integer=True)
         self.tile = min(int(self.tile), max(self.rows.shape[0], self.columns.shape[0]))
@@ -198,10 +197,10 @@ def _outputs(output: int | None, count: int) -> tuple[int, ...]:
     return (output,)
 
 
-def _method(network: Network, point: Any, method: str) -> str:
+def _method(network: Network, kind: Kind, method: str) -> str:
     if method == "jacobian":
         return method
-    if is_layerwise(network, point):
+    if kind.layerwise:
         return "layerwise"
     if method == "layerwise":
         raise InputError(

@@ -5,8 +5,9 @@ The gradient of an output by the weights of an affine layer `z = m W a + c b` is
 each layer and point hold all of it. Sensitivities are derivatives by zeros that are added to `z`.
 """
 
+import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -83,33 +84,56 @@ def _zeros(network: Network) -> Rows:
     return tuple(jnp.zeros(layer.weight.shape[0], layer.weight.dtype) for layer in affine_layers(network))
 
 
-def is_layerwise(network: Network, point: Any) -> bool:
-    """Whether all parameters of a network sit in affine layers that are each called once on one vector.
+class Kind(NamedTuple):
+    """What tracing a network tells: its outputs, their dtype, and whether `contract_layers` gives its kernel."""
+
+    outputs: int
+    dtype: Any
+    layerwise: bool
+
+
+def kind_of(network: Network, point: jax.ShapeDtypeStruct) -> Kind:
+    """Trace a network, once for each structure, shape and dtype.
+
+    It is layerwise if all parameters sit in affine layers that are each called once on one vector.
 
     Args:
-        network: in inference mode, and known to work at `point`.
-        point: one point, or its shape and dtype.
+        network: in inference mode.
+        point: shape and dtype of one point.
 
     Returns:
-        True if the kernel is that of its layers.
+        Its kind.
     """
-    rest = [leaf for leaf in jax.tree.leaves(network, is_leaf=_is_layer) if not _is_layer(leaf)]
-    if any(eqx.is_inexact_array(leaf) for leaf in rest) or not affine_layers(network):
-        return False
-    arrays, static = eqx.partition(network, eqx.is_array)
+    leaves, structure = jax.tree.flatten(network)
+    shapes = [jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) if eqx.is_array(leaf) else leaf for leaf in leaves]
+    try:
+        return _kind(structure, tuple((type(shape), shape) for shape in shapes), point)
+    except TypeError:  # something in it has no hash
+        return _kind.__wrapped__(structure, tuple((type(shape), shape) for shape in shapes), point)
+
+
+@functools.lru_cache(maxsize=64)
+def _kind(structure: Any, leaves: tuple[tuple[type, Any], ...], point: jax.ShapeDtypeStruct) -> Kind:
+    network = jax.tree.unflatten(structure, [leaf for _, leaf in leaves])
+    arrays, static = eqx.partition(network, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
+    outputs = jax.eval_shape(lambda a, x: jnp.ravel(eqx.combine(a, static)(x)), arrays, point)
 
     def trace(arrays: Any, point: Array) -> tuple[Rows, Rows]:
         whole = eqx.combine(arrays, static)
+        rest = [leaf for leaf in jax.tree.leaves(whole, is_leaf=_is_layer) if not _is_layer(leaf)]
+        if any(eqx.is_inexact_array(leaf) for leaf in rest):
+            raise TypeError("a parameter that is in no affine layer")
         inputs = _tapped(whole, _zeros(whole), point)[1]
-        if any(type(x) is not type(point) for x in inputs):
-            raise TypeError("a layer is called within another transformation, such as a vmap")
+        if not inputs or any(type(x) is not type(point) for x in inputs):
+            raise TypeError("no layers, or one that is called within another transformation, such as a vmap")
         return layer_rows(whole, jnp.stack([point, point]), jnp.asarray(0))
 
     try:
         program = jax.make_jaxpr(trace)(arrays, point)
     except Exception:  # whatever a network cannot do with taps in it: it works without them, so it is of another kind
-        return False
-    return not any(is_traced(constant) for constant in program.consts)  # inputs that left a loop or a branch
+        return Kind(outputs.size, outputs.dtype, False)
+    left = any(is_traced(constant) for constant in program.consts)  # inputs that left a loop or a branch
+    return Kind(outputs.size, outputs.dtype, not left)
 
 
 def layer_rows(network: Network, points: Array, output: Int[Array, ""]) -> tuple[Rows, Rows]:
