@@ -109,7 +109,7 @@
   function moveAll(leader, index) {
     const step = Number(leader.frames[index].name);
     if (asked === null) {
-      requestAnimationFrame(() => {
+      setTimeout(() => {
         const todo = asked;
         asked = null;
         for (const [figure, place] of todo) {
@@ -119,7 +119,7 @@
           }
           tell(figure);
         }
-      });
+      }, 16);
     }
     asked = figures.filter((figure) => figure.frames && figure.input).map((figure) => [figure, figure === leader ? index : nearest(figure, step)]);
   }

@@ -2,14 +2,36 @@
 
 import dataclasses
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from simplebias.core.run import Run, is_record, step_name
-from simplebias.core.types import INPUT, OUTPUT, POINT, SEED
+from simplebias.core.types import (
+    BAND,
+    DIRECTION,
+    FEATURE,
+    FILTER_WIDTH,
+    FREQUENCY,
+    INPUT,
+    LAYER,
+    NEURON,
+    NEURON_OTHER,
+    OUTPUT,
+    PART,
+    POINT,
+    SEED,
+    THRESHOLD,
+)
 from simplebias.reports.style import label, thin
+
+ORDER = (
+    *(POINT, INPUT, DIRECTION, FILTER_WIDTH, PART, FREQUENCY, BAND),
+    *(LAYER, THRESHOLD, NEURON, NEURON_OTHER, FEATURE, OUTPUT),
+)
+"""Order of the dimensions of what figures get, whatever the order in the dataset."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,8 +70,9 @@ class Variable:
 
     @property
     def description(self) -> str:
-        """One sentence on it, as plain text."""
-        return str(self.array.attrs.get("description", ""))
+        """One sentence on it, as plain text, with its capital and its full stop."""
+        text = str(self.array.attrs.get("description", "")).strip()
+        return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) or not text else ".")
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -154,7 +177,7 @@ def read(run: Run, detail: float = 1.0) -> Reading:
         records = [str(dim) for dim in array.dims if is_record(dim)]
         if len(records) != 1 or array.size == 0 or array.dtype.kind not in "fciub":
             continue
-        rest = tuple(str(dim) for dim in array.dims if dim != SEED and dim != records[0])
+        rest = _in_order(str(dim) for dim in array.dims if dim != SEED and dim != records[0])
         ordered = array.transpose(*((SEED,) if SEED in array.dims else ()), records[0], *rest)
         values = ordered.values if SEED in array.dims else ordered.values[None]
         values = values if values.dtype.kind in "fc" else values.astype(float)
@@ -162,6 +185,11 @@ def read(run: Run, detail: float = 1.0) -> Reading:
         steps = step.values if step is not None else np.arange(values.shape[1])
         found.append(Variable(str(name), values, rest, np.asarray(steps), array))
     return Reading(run.data, tuple(found), detail)
+
+
+def _in_order(dims: Iterable[str]) -> tuple[str, ...]:
+    """Dimensions in the order in which figures index them; those nobody knows stand last, as they came."""
+    return tuple(sorted(dims, key=lambda dim: ORDER.index(dim) if dim in ORDER else len(ORDER)))
 
 
 def coordinate(array: xr.DataArray, dimension: str) -> np.ndarray:
