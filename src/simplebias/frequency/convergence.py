@@ -279,8 +279,8 @@ def _band_sum(powers: Array, membership: Array) -> Array:
 
 
 def _label(low: float, high: float, unit: str) -> str:
-    numbers = f"{low:.3g}" if f"{low:.3g}" == f"{high:.3g}" else f"{low:.3g}–{high:.3g}"
-    return f"{numbers} {unit}".rstrip()
+    ends = [f"{value:.0f}" if value >= 1000 else f"{value:.3g}" for value in (low, high)]
+    return f"{'–'.join(dict.fromkeys(ends))} {unit}".rstrip()
 
 
 def _multiplicity(frequencies: ArrayLike, size: np.ndarray) -> np.ndarray:
