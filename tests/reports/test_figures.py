@@ -97,6 +97,35 @@ def test_heat_map_is_the_median_clipped_by_colour(runs):
     assert [float(name) for name in trace["y"]] == pytest.approx(data["frequency"].values[kept], rel=1e-3)
 
 
+def test_power_is_known_from_the_spectrum_of_the_target(runs):
+    bare = Run(runs["line"].data.drop_vars("power"), step=10000)
+    with_power, without = (by_title(run, "What was learned when").plotly for run in (runs["line"], bare))
+    assert without["data"][0]["y"] == with_power["data"][0]["y"]
+
+
+def test_the_order_in_the_dataset_does_not_matter(runs):
+    data = runs["digits"].data
+    turned = Run(data[sorted(data.data_vars, reverse=True)], step=2000)
+    assert [one.alternative for one in figures(turned)] == [one.alternative for one in figures(runs["digits"])]
+    assert next(one.title for one in figures(turned) if one.section == "Loss") == "Loss over training"
+
+
+def test_bands_without_power_are_not_drawn(runs):
+    data = runs["line"].data.copy(deep=True)
+    data["share"].values[0] = 1e-15
+    data["band_error"].values[..., 0] = 1e6
+    figure = by_title(Run(data), "Bands").plotly
+    assert len({trace["name"] for trace in figure["data"]}) == 3
+    assert figure["layout"]["yaxis"]["range"][1] < 1
+
+
+def test_numbers_without_a_panel_stand_apart(runs):
+    data = xr.Dataset({"rank": (("record",), np.arange(3.0))}, {"step": ("record", [0, 1, 10])})
+    assert [figure.section for figure in figures(Run(data))] == ["Other measures"]
+    data["rank"].attrs["section"] = "Neurons"
+    assert [figure.section for figure in figures(Run(data))] == ["Neurons"]
+
+
 def test_diverged_seeds_are_left_out_of_medians(runs):
     data = runs["diverged"].data
     figure = by_title(runs["diverged"], "Loss").plotly

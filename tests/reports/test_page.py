@@ -165,13 +165,14 @@ def test_divergence_is_told_with_its_remedy(pages):
     assert "diverged" not in " ".join(parsed(pages["single seed"]).words)
 
 
-def test_a_crowded_run_is_thinned_to_the_limit(runs):
+def test_a_crowded_run_is_thinned_to_the_limit(runs, monkeypatch):
     full = len(page(runs["long line"]).encode())
     script = len(page(runs["empty"]).encode())
     tight = script + (full - script) // 3
     written = page(runs["long line"], limit=tight)
     assert len(written.encode()) <= tight
     assert "figures draw about" in written
+    monkeypatch.setattr("simplebias.reports.page.DETAILS", (0.05,))
     least = page(runs["long line"], limit=script + 20_000)
     assert len(least.encode()) <= script + 20_000
     assert "figures were left out" in least

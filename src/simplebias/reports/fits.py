@@ -93,8 +93,8 @@ def over_input(reading: Reading, variable: Variable, output: int) -> Figure:
 def _spectrum_beside(reading: Reading, variable: Variable, output: int) -> SpectrumPanel | None:
     outputs = variable.values.shape[3]
     for other in reading.variables:
-        complex = other.values.dtype.kind == "c" and set(other.dims) == {FREQUENCY, OUTPUT}
-        if complex and other.values.shape[2 + other.dims.index(OUTPUT)] == outputs:
+        complex = other.values.dtype.kind == "c" and other.dims == (FREQUENCY, OUTPUT)
+        if complex and other.values.shape[3] == outputs:
             return SpectrumPanel(reading, other, output, places="2")
     return None
 

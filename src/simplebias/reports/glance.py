@@ -1,6 +1,6 @@
 """The first look: which part of the target was learned when, and a few numbers before and after."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,8 +9,9 @@ from simplebias.core.types import BAND, FILTER_WIDTH, FREQUENCY, LAYER, PART, TH
 from simplebias.reports.curves import step_axis, step_places
 from simplebias.reports.markup import text
 from simplebias.reports.reading import Reading, Variable, beside
-from simplebias.reports.spectra import kept_rows
-from simplebias.reports.style import number, thin
+from simplebias.reports.spectra import kept_rows, target_power
+from simplebias.reports.style import number, percent, thin
+from simplebias.reports.training_curves import telling
 
 STRIPS = 8
 """Bands in the first look."""
@@ -48,15 +49,14 @@ def _bands(reading: Reading, variable: Variable) -> list[Strip]:
     if variable.dims != (BAND,):
         return []
     middle, names, share = variable.median(), variable.names(BAND), beside(variable.array, "share", BAND)
-    notes = [""] * len(names) if share is None else [f"{100 * part:.2g} %" for part in share]
-    return [Strip(names[k], notes[k], middle[:, k]) for k in thin(len(names), STRIPS)]
+    notes = [""] * len(names) if share is None else [percent(part) for part in share]
+    return [Strip(names[k], notes[k], middle[:, k]) for k in telling(share, len(names), STRIPS)]
 
 
 def _parts(reading: Reading, variable: Variable) -> list[Strip]:
-    if set(variable.dims) != {FILTER_WIDTH, PART}:
+    if variable.dims != (FILTER_WIDTH, PART):
         return []
-    middle = variable.median()
-    values = middle if variable.dims[0] == FILTER_WIDTH else np.swapaxes(middle, 1, 2)
+    values = variable.median()
     widths, parts = variable.names(FILTER_WIDTH), variable.names(PART)
     return [
         Strip(f"{part} part", f"δ = {widths[place]}", values[:, place, rank])
@@ -69,11 +69,9 @@ def _frequencies(reading: Reading, variable: Variable) -> list[Strip]:
     if variable.dims != (FREQUENCY,):
         return []
     middle = variable.median()
-    rows = kept_rows(middle, beside(variable.array, "power", FREQUENCY), STRIPS)
-    names, unit = (
-        variable.names(FREQUENCY),
-        variable.array.coords[FREQUENCY].attrs.get("units", "") if FREQUENCY in variable.array.coords else "",
-    )
+    rows, names = kept_rows(middle, target_power(reading, variable), STRIPS), variable.names(FREQUENCY)
+    known = variable.array.coords.get(FREQUENCY)
+    unit = "" if known is None else str(known.attrs.get("units", ""))
     return [Strip(f"{names[k]} {unit}".strip(), "", middle[:, k]) for k in rows]
 
 
@@ -126,7 +124,7 @@ def _words(strip: Strip, steps: np.ndarray) -> str:
 
 def tiles(reading: Reading) -> str:
     """A row of numbers: measures at the end and at the start; empty if there are none."""
-    found = [entry for variable in reading.variables for entry in _numbers(variable)]
+    found = [entry for variable in _without_repeats(reading.variables) for entry in _numbers(variable)]
     chosen = _spread(found)
     cells = "".join(
         f"<div><dt>{text(name)}</dt><dd>{text(value)}</dd><dd>{text(note)}</dd></div>"
@@ -135,28 +133,39 @@ def tiles(reading: Reading) -> str:
     return f'<dl class="tiles">{cells}</dl>' if cells else ""
 
 
+def _without_repeats(variables: Sequence[Variable]) -> list[Variable]:
+    """Where there are several panels of numbers, the last of each panel: what is held out rather than trained on."""
+    panels: dict[str, list[Variable]] = {}
+    for variable in variables:
+        if variable.dims == () and "panel" in variable.array.attrs:
+            panels.setdefault(str(variable.array.attrs["panel"]), []).append(variable)
+    if len(panels) < 2:
+        return list(variables)
+    repeated = [member.name for members in panels.values() for member in members[:-1]]
+    return [variable for variable in variables if variable.name not in repeated]
+
+
 def _spread(found: list[tuple[str, str, str, int]]) -> list[tuple[str, str, str, int]]:
-    """The first few, one of each rank before the second of any; shown by rank."""
+    """The first few by rank, at most two of one rank as long as there are others."""
     ranks = [entry[3] for entry in found]
-    turns = sorted(range(len(found)), key=lambda k: (ranks[:k].count(ranks[k]), ranks[k]))[:TILES]
-    return [found[k] for k in sorted(turns, key=lambda k: (ranks[k], k))]
+    order = sorted(range(len(found)), key=lambda k: (ranks[:k].count(ranks[k]) >= 2, ranks[k], k))
+    return [found[k] for k in sorted(order[:TILES], key=lambda k: (ranks[k], k))]
 
 
 def _numbers(variable: Variable) -> Iterator[tuple[str, str, str, int]]:
-    if variable.values.dtype.kind == "c":
+    if variable.values.dtype.kind == "c" or not set(variable.dims) <= {LAYER, THRESHOLD}:
         return
     middle = variable.median()
     if variable.dims == ():
-        yield _entry(variable.title, variable, middle, 0)
+        yield _entry(variable.title, variable, middle, 0 if "panel" in variable.array.attrs else 4)
     elif variable.dims == (LAYER,):
         yield _entry(_of_layer(variable, 0), variable, middle[:, 0], 2)
-    elif set(variable.dims) == {LAYER, THRESHOLD}:
-        values = middle if variable.dims[0] == LAYER else np.swapaxes(middle, 1, 2)
+    elif variable.dims == (LAYER, THRESHOLD):
         known = np.asarray(variable.coordinate(THRESHOLD), float)
         place = int(np.abs(known - USUAL_THRESHOLD).argmin())
-        for layer in range(min(values.shape[1], 2)):
+        for layer in range(min(middle.shape[1], 2)):
             name = f"{_of_layer(variable, layer)}, cosine > {known[place]:g}"
-            yield _entry(name, variable, values[:, layer, place], 1 if layer == 0 else 3)
+            yield _entry(name, variable, middle[:, layer, place], 1 if layer == 0 else 3)
 
 
 def _of_layer(variable: Variable, layer: int) -> str:

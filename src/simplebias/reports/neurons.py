@@ -38,7 +38,7 @@ def features(reading: Reading, variables: Sequence[Variable]) -> list[Figure]:
 
 
 def _feature_figure(reading: Reading, variable: Variable) -> Figure:
-    values = variable.values if variable.dims[1] == FEATURE else np.swapaxes(variable.values, 2, 3)
+    values = variable.values
     seed = finite_seed(variable)
     kept = thin(values.shape[2], reading.most(NEURONS, 60))
     shown = values[seed][:, kept]

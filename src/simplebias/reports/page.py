@@ -96,14 +96,12 @@ def page(run: Run, *, limit: int = LIMIT) -> str:
         written = _whole(run, drawn, scripts, detail, 0)
         if len(written.encode()) <= limit:
             return written
-    left_out = 0
-    while drawn and len(written.encode()) > limit:
-        citations = Citations()
-        sizes = [len(figure_block(figure, 1, citations)) for figure in drawn]
-        drawn.pop(int(np.argmax(sizes)))
-        left_out += 1
-        written = _whole(run, drawn, scripts, DETAILS[-1], left_out)
-    return written
+    sizes = [len(figure_block(figure, rank, Citations()).encode()) for rank, figure in enumerate(drawn)]
+    excess = len(written.encode()) - limit
+    order = np.argsort(sizes)[::-1]
+    count = int(np.searchsorted(np.cumsum(np.sort(sizes)[::-1]), excess)) + 1
+    kept = [figure for rank, figure in enumerate(drawn) if rank not in order[:count]]
+    return _whole(run, kept, scripts, DETAILS[-1], len(drawn) - len(kept))
 
 
 def _whole(run: Run, drawn: Sequence[Figure], scripts: Sequence[str], detail: float, left_out: int) -> str:

@@ -126,6 +126,13 @@ class Reading:
             return None
         return self.data[name].transpose(*dims).values
 
+    def power(self, *dims: str) -> np.ndarray | None:
+        """Power of the target: squared modulus of the first constant with these dimensions, such as frequency."""
+        for array in self.data.data_vars.values():
+            if set(array.dims) == set(dims):
+                return np.abs(array.transpose(*dims).values) ** 2
+        return None
+
     @property
     def points(self) -> np.ndarray | None:
         """Inputs, `(points, inputs)`."""
@@ -152,8 +159,9 @@ class Reading:
         return f"{name} ({unit})" if unit else name
 
     def output_name(self, variable: Variable, index: int) -> str:
-        """Name of an output, as plain text."""
-        return variable.names(OUTPUT)[index] if OUTPUT in variable.array.coords else f"output {index + 1}"
+        """Name of an output and its unit, as plain text."""
+        name = variable.names(OUTPUT)[index] if OUTPUT in variable.array.coords else f"output {index + 1}"
+        return f"{name} ({variable.unit})" if variable.unit and variable.unit not in name else name
 
     def frequency_name(self) -> str:
         """Title of an axis of frequencies, as plain text."""
@@ -170,10 +178,10 @@ def read(run: Run, detail: float = 1.0) -> Reading:
         detail: share of the usual number of points to draw.
 
     Returns:
-        Its variables over training, in the order of the dataset.
+        Its variables over training, sorted by name: what is read from disk comes in any order.
     """
     found = []
-    for name, array in run.data.data_vars.items():
+    for name, array in sorted(run.data.data_vars.items(), key=lambda item: str(item[0])):
         records = [str(dim) for dim in array.dims if is_record(dim)]
         if len(records) != 1 or array.size == 0 or array.dtype.kind not in "fciub":
             continue

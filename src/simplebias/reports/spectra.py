@@ -43,7 +43,7 @@ def relative_error(reading: Reading, variables: Sequence[Variable]) -> list[Figu
     """Relative error over frequency and step."""
     figures = []
     for variable in variables:
-        power = beside(variable.array, "power", FREQUENCY)
+        power = target_power(reading, variable)
         panel = ("", median(variable.values), power)
         figures.append(heat_map(reading, variable, [panel], "What was learned when"))
     return figures
@@ -52,24 +52,27 @@ def relative_error(reading: Reading, variables: Sequence[Variable]) -> list[Figu
 @draws(FREQUENCY, OUTPUT, section="Frequencies", place=10, complex=False)
 def relative_error_by_output(reading: Reading, variables: Sequence[Variable]) -> list[Figure]:
     """Relative error over frequency and step, a panel for each output."""
-    return [_by(reading, variable, OUTPUT, reading.target(variable)) for variable in variables]
+    return [_by(reading, variable, OUTPUT) for variable in variables]
 
 
 @draws(DIRECTION, FREQUENCY, section="Frequencies", place=20, complex=False)
 def projection(reading: Reading, variables: Sequence[Variable]) -> list[Figure]:
     """Relative error over frequency along each principal direction of the inputs."""
-    figures = []
-    for variable in variables:
-        name = variable.array.attrs.get("target", "projection_target")
-        target = reading.constant(name, *variable.dims)
-        figures.append(_by(reading, variable, DIRECTION, target))
-    return figures
+    return [_by(reading, variable, DIRECTION) for variable in variables]
 
 
-def _by(reading: Reading, variable: Variable, across: str, target: np.ndarray | None) -> Figure:
-    place = variable.dims.index(across)
-    middle = np.moveaxis(variable.median(), 1 + place, 0)
-    power = None if target is None else np.abs(np.moveaxis(target, place, 0)) ** 2
+def target_power(reading: Reading, variable: Variable) -> np.ndarray | None:
+    """Power of the target at each frequency: the coordinate `power`, or that of the target's spectrum, if known."""
+    own = beside(variable.array, "power", FREQUENCY)
+    if own is not None:
+        return own
+    spectrum = reading.power(FREQUENCY, OUTPUT)
+    return reading.power(FREQUENCY) if spectrum is None else spectrum.sum(axis=1)
+
+
+def _by(reading: Reading, variable: Variable, across: str) -> Figure:
+    middle = np.moveaxis(variable.median(), 1 + variable.dims.index(across), 0)
+    power = reading.power(across, FREQUENCY)
     own = beside(variable.array, "power", FREQUENCY)
     names = [f"{across} {name}" if name.isdigit() else name for name in variable.names(across)]
     chosen = [(names[k], middle[k], own if power is None else power[k]) for k in range(min(len(names), PANELS))]
@@ -231,12 +234,11 @@ class SpectrumPanel:
     """
 
     def __init__(self, reading: Reading, variable: Variable, output: int, places: str = ""):
-        ordered = variable.values if variable.dims[0] == FREQUENCY else np.swapaxes(variable.values, 2, 3)
-        moduli = np.abs(ordered[..., output])
+        moduli = np.abs(variable.values[..., output])
         frequencies = np.asarray(coordinate(variable.array, FREQUENCY), float)
         target = reading.target(variable)
         if target is not None:
-            target = np.abs(target if variable.dims[0] == FREQUENCY else target.T)[:, output]
+            target = np.abs(target)[:, output]
         self.log = _many_decades(frequencies)
         usable = np.flatnonzero(frequencies > 0) if self.log else np.arange(len(frequencies))
         guide = target if target is not None else moduli[0, variable.last]

@@ -74,6 +74,21 @@ def number(value: float) -> str:
     return text.replace("-", "−")
 
 
+def percent(share: float) -> str:
+    """A share for people, in percent.
+
+    Example:
+        >>> percent(0.63487), percent(0.000093), percent(2e-6)
+        ('63 %', '0.0093 %', 'below 0.001 %')
+
+    Returns:
+        Text.
+    """
+    if not np.isfinite(share):
+        return number(float(share))
+    return "below 0.001 %" if 0 < share < 1e-5 else f"{100 * share:.2g} %"
+
+
 def _superscript(value: int) -> str:
     return str(value).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 

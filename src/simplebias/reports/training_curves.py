@@ -1,5 +1,6 @@
 """What is drawn as curves over training: loss, bands, filters, layers, and whatever has no figure of its own."""
 
+import dataclasses
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -8,14 +9,16 @@ import numpy as np
 
 from simplebias.core.types import BAND, FILTER_WIDTH, LAYER, PART, THRESHOLD
 from simplebias.reports.curves import Curve, curve_panels, value_axis
-from simplebias.reports.kinds import Figure, draws
+from simplebias.reports.kinds import SECTIONS, Figure, draws
 from simplebias.reports.reading import Reading, Variable, beside
-from simplebias.reports.style import COLOURS, DASHES, MUTED, NETWORK, PANELS, label, ordered, thin
+from simplebias.reports.style import COLOURS, DASHES, MUTED, NETWORK, PANELS, label, ordered, percent, thin
 
 LINES = 8
 """Curves in one panel."""
 RELATIVE_FLOOR = 1e-3
 """Relative error below which nothing is told apart."""
+NO_POWER = 1e-6
+"""Share of power below which a band is not drawn: its relative error is rounding over rounding."""
 LEARNED_BELOW = 0.1
 """Relative error below which the field calls a frequency learned."""
 
@@ -27,18 +30,23 @@ def scalars(reading: Reading, variables: Sequence[Variable]) -> list[Figure]:
     grouped: dict[str, list[Variable]] = {}
     for variable in variables:
         grouped.setdefault(str(variable.array.attrs.get("panel") or variable.title), []).append(variable)
-    for panel, members in grouped.items():
+    for panel, members in sorted(grouped.items(), key=lambda item: not _logarithmic(item[1])):
         looks = itertools.cycle(zip(COLOURS, DASHES, strict=True))
         curves = [Curve(one.title, one.values, one.steps, *look) for one, look in zip(members, looks, strict=False)]
-        log = any(one.array.attrs.get("scale") == "log" for one in members)
         every = np.concatenate([curve.values.ravel() for curve in curves])
         units = {one.unit for one in members} - {""}
         axis_title = label(panel + (f" ({', '.join(sorted(units))})" if units else ""))
-        y = value_axis(every, axis_title, log=log)
+        y = value_axis(every, axis_title, log=_logarithmic(members))
         title = panel[:1].upper() + panel[1:] + " over training"
         described = next((one for one in members if one.description), members[0])
-        figures.append(curve_panels([("", curves)], y, title=title, variable=described))
+        figure = curve_panels([("", curves)], y, title=title, variable=described)
+        alone = "" if "panel" in members[0].array.attrs else SECTIONS[-1]
+        figures.append(dataclasses.replace(figure, section=str(members[0].array.attrs.get("section", alone))))
     return figures
+
+
+def _logarithmic(members: Sequence[Variable]) -> bool:
+    return any(one.array.attrs.get("scale") == "log" for one in members)
 
 
 @draws(BAND, section="Frequencies", place=15)
@@ -48,18 +56,34 @@ def bands(reading: Reading, variables: Sequence[Variable]) -> list[Figure]:
     for variable in variables:
         names, share = variable.names(BAND), beside(variable.array, "share", BAND)
         if share is not None:
-            names = [f"{name} · {100 * part:.3g} % of power" for name, part in zip(names, share, strict=True)]
-        chosen = thin(len(names), LINES)
+            names = [f"{name} · {percent(part)} of power" for name, part in zip(names, share, strict=True)]
+        chosen = telling(share, len(names), LINES)
         colours = ordered(len(chosen))
         curves = [
             Curve(names[index], variable.values[..., index], variable.steps, colours[rank], DASHES[rank % len(DASHES)])
             for rank, index in enumerate(chosen)
         ]
-        y = value_axis(variable.values, variable.label, log=True, floor=RELATIVE_FLOOR)
+        y = value_axis(variable.values[..., chosen], variable.label, log=True, floor=RELATIVE_FLOOR)
         figure = curve_panels([("", curves)], y, title="Bands, low to high", variable=variable)
         figure.plotly["layout"]["shapes"] = [learned_line()]
         figures.append(figure)
     return figures
+
+
+def telling(share: np.ndarray | None, count: int, most: int) -> np.ndarray:
+    """At most `most` of `count` bands, those with the largest share of power, in their order; none without power.
+
+    Example:
+        >>> telling(np.array([0.0, 0.5, 0.1, 0.4]), 4, 2)
+        array([1, 3])
+
+    Returns:
+        Sorted indices.
+    """
+    if share is None:
+        return thin(count, most)
+    strongest = np.argsort(-share, kind="stable")[:most]
+    return np.sort(strongest[share[strongest] > NO_POWER])
 
 
 def learned_line() -> dict[str, Any]:
@@ -81,7 +105,7 @@ def filters(reading: Reading, variables: Sequence[Variable]) -> list[Figure]:
     """Errors of what a Gaussian filter keeps (low) and removes (high), a panel for each width."""
     figures = []
     for variable in variables:
-        values = np.swapaxes(variable.values, 2, 3) if variable.dims != (FILTER_WIDTH, PART) else variable.values
+        values = variable.values
         widths, parts = variable.names(FILTER_WIDTH), variable.names(PART)
         share = beside(variable.array, "filter_share", FILTER_WIDTH)
         groups = []
