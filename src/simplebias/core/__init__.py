@@ -54,6 +54,7 @@ from simplebias.core.task import (
 )
 from simplebias.core.types import (
     BAND,
+    CUTOFF,
     DIRECTION,
     FEATURE,
     FILTER_WIDTH,
@@ -101,6 +102,7 @@ _LAZY = {
 
 __all__ = [
     "BAND",
+    "CUTOFF",
     "DIRECTION",
     "FEATURE",
     "FILTER_WIDTH",

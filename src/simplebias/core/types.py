@@ -30,6 +30,8 @@ FILTER_WIDTH = "filter_width"
 """Variance of a Gaussian filter in the space of inputs."""
 PART = "part"
 """`low` or `high`: what a filter keeps and what it removes."""
+CUTOFF = "cutoff"
+"""Inverse variance of a Gaussian filter in the space of a layer's features."""
 LAYER = "layer"
 """A hidden layer, counted from the input, from 1."""
 NEURON = "neuron"
@@ -59,6 +61,7 @@ Schedule: TypeAlias = Callable[[int], np.ndarray]
 
 __all__ = [
     "BAND",
+    "CUTOFF",
     "DIRECTION",
     "FEATURE",
     "FILTER_WIDTH",

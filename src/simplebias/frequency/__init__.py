@@ -9,6 +9,7 @@ from simplebias.frequency.convergence import (
     power,
     relative_error,
 )
+from simplebias.frequency.depth import CUTOFFS, depth_measure, half_cutoff, low_frequency_ratio, ratio_density
 from simplebias.frequency.filtering import (
     GaussianFilter,
     filter_variances,
@@ -43,6 +44,7 @@ from simplebias.frequency.projection import (
 from simplebias.frequency.transform import FourierBasis, natural_frequencies, peaks, radial_frequency, spectrum
 
 __all__ = [
+    "CUTOFFS",
     "Bands",
     "DecayExponent",
     "FourierBasis",
@@ -54,15 +56,18 @@ __all__ = [
     "complete_lattice",
     "convergence_step",
     "decay_exponent",
+    "depth_measure",
     "empirical_kernel",
     "filter_variances",
     "filtering_errors",
     "filtering_measure",
     "gap_filling_basis",
+    "half_cutoff",
     "kernel_memory",
     "kernel_spectrum",
     "linearised_dynamics",
     "linearised_prediction",
+    "low_frequency_ratio",
     "low_pass",
     "low_share",
     "median_squared_distance",
@@ -76,6 +81,7 @@ __all__ = [
     "projection_measure",
     "projection_spectrum",
     "radial_frequency",
+    "ratio_density",
     "relative_error",
     "relative_error_measure",
     "spectrum",
