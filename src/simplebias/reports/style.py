@@ -74,7 +74,7 @@ def number(value: float) -> str:
     return text.replace("-", "−")
 
 
-def percent(share: float) -> str:
+def percent(share: float | np.floating) -> str:
     """A share for people, in percent.
 
     Example:
