@@ -1,5 +1,7 @@
 """The Frequency Principle measured: spectra, their convergence, and the two methods for high-dimensional data."""
 
+from simplebias.frequency.activation_spectrum import activation_spectrum
+from simplebias.frequency.bound import generalisation_bound
 from simplebias.frequency.convergence import (
     Bands,
     band_error,
@@ -9,6 +11,7 @@ from simplebias.frequency.convergence import (
     power,
     relative_error,
 )
+from simplebias.frequency.critical import CriticalDecay, critical_decay
 from simplebias.frequency.depth import CUTOFFS, depth_measure, half_cutoff, low_frequency_ratio, ratio_density
 from simplebias.frequency.filtering import (
     GaussianFilter,
@@ -20,6 +23,21 @@ from simplebias.frequency.filtering import (
 )
 from simplebias.frequency.gaps import complete_lattice, gap_filling_basis
 from simplebias.frequency.kernel import empirical_kernel, kernel_memory
+from simplebias.frequency.lattice import FrequencyLattice, frequency_lattice, lattice_kernel
+from simplebias.frequency.lfp import LfpSolution, atoms_kernel, fp_norm, solve_lfp
+from simplebias.frequency.lfp_coefficients import (
+    LfpCoefficients,
+    NeuronLaw,
+    NeuronMoments,
+    SpectralAtoms,
+    bias_coverage,
+    gaussian_neurons,
+    law_of_neurons,
+    lfp_coefficients,
+    neuron_moments,
+    sine_atoms,
+    uniform_neurons,
+)
 from simplebias.frequency.linearised import (
     DecayExponent,
     KernelSpectrum,
@@ -41,30 +59,51 @@ from simplebias.frequency.projection import (
     projection_frequencies,
     projection_spectrum,
 )
+from simplebias.frequency.theorem import GradientDominance, gradient_dominance
 from simplebias.frequency.transform import FourierBasis, natural_frequencies, peaks, radial_frequency, spectrum
 
 __all__ = [
     "CUTOFFS",
     "Bands",
+    "CriticalDecay",
     "DecayExponent",
     "FourierBasis",
+    "FrequencyLattice",
     "GaussianFilter",
+    "GradientDominance",
     "KernelSpectrum",
+    "LfpCoefficients",
+    "LfpSolution",
+    "NeuronLaw",
+    "NeuronMoments",
+    "SpectralAtoms",
+    "activation_spectrum",
+    "atoms_kernel",
     "band_error",
     "band_error_measure",
     "band_share",
+    "bias_coverage",
     "complete_lattice",
     "convergence_step",
+    "critical_decay",
     "decay_exponent",
     "depth_measure",
     "empirical_kernel",
     "filter_variances",
     "filtering_errors",
     "filtering_measure",
+    "fp_norm",
+    "frequency_lattice",
     "gap_filling_basis",
+    "gaussian_neurons",
+    "generalisation_bound",
+    "gradient_dominance",
     "half_cutoff",
     "kernel_memory",
     "kernel_spectrum",
+    "lattice_kernel",
+    "law_of_neurons",
+    "lfp_coefficients",
     "linearised_dynamics",
     "linearised_prediction",
     "low_frequency_ratio",
@@ -72,6 +111,7 @@ __all__ = [
     "low_share",
     "median_squared_distance",
     "natural_frequencies",
+    "neuron_moments",
     "octave_bands",
     "peaks",
     "power",
@@ -84,6 +124,9 @@ __all__ = [
     "ratio_density",
     "relative_error",
     "relative_error_measure",
+    "sine_atoms",
+    "solve_lfp",
     "spectrum",
     "spectrum_measure",
+    "uniform_neurons",
 ]
