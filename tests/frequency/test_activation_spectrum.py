@@ -55,6 +55,8 @@ def test_large_frequencies_neither_overflow_nor_warn():
         (("relu", [0.0]), "above zero"),
         (("relu", [np.nan]), "above zero"),
         (("relu", []), "above zero"),
+        (("relu", ["a"]), "numbers"),
+        (("relu", [[1.0]]), "shape"),
         (("relo", [1.0]), "relu"),
     ],
 )

@@ -281,6 +281,29 @@ def test_a_lattice_that_will_not_do_is_refused():
     with pytest.raises(InputError, match="within"):
         solve_lfp(X, Y, relu(LINEAR)).limit([10.0])
 
+    with pytest.raises(InputError, match="spacing"):
+        solve_lfp(3 * X, Y, relu(LINEAR), lattice=frequency_lattice(X, spacing=0.4))
+
+
+def test_it_foretells_the_limit_of_the_tangent_kernel(float64):
+    """The whole kernel of actual neurons, gradients by input weights included; the gap shrinks with width."""
+    gaps = {}
+    for width in (500, 8000):
+        gaps[width] = []
+        for seed in range(6):
+            rng = np.random.default_rng(seed)
+            w, b, a = (bound * rng.uniform(-1, 1, width) for bound in (3, 3, 0.1))
+            both = np.concatenate([X, BETWEEN])
+            inside = np.outer(both, w) + b
+            value, slope = np.maximum(inside, 0), a * (inside > 0)
+            kernel = value @ value[:5].T + (slope @ slope[:5].T) * (1 + np.outer(both, X))
+            limit = kernel[5:] @ np.linalg.solve(kernel[:5], Y)
+            neurons = Neurons(jnp.asarray(w[:, None]), bias=jnp.asarray(b), output_weights=jnp.asarray(a[None]))
+            law = law_of_neurons(neurons, output_multiplier=1)
+            gaps[width].append(apart(solve_lfp(X, Y, relu(law)).limit(BETWEEN)[:, 0], limit))
+    assert np.mean(gaps[8000]) < 0.04
+    assert np.mean(gaps[8000]) < np.mean(gaps[500]) / 2
+
 
 # Bound
 

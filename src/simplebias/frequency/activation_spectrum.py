@@ -10,7 +10,7 @@ from scipy.special import erfc
 
 from simplebias.core.errors import InputError, check_choice, check_positive
 from simplebias.core.types import ArrayLike
-from simplebias.frequency.sampling import host_array
+from simplebias.frequency.sampling import host_positive
 from simplebias.networks.activations import POINT_SPECTRUM, activation
 
 METHODS = ("closed", "windowed")
@@ -129,9 +129,7 @@ def activation_spectrum(
         raise InputError(
             "an activation with a spectrum", f"{name!r}, with {POINT_SPECTRUM}", "For sin, see sine_atoms."
         )
-    eta = host_array(frequencies)
-    if eta.ndim != 1 or eta.size == 0 or not np.isfinite(eta).all() or (eta <= 0).any():
-        raise InputError("finite frequencies above zero of shape (frequencies,)", f"{eta} of shape {eta.shape}")
+    eta = host_positive(frequencies, "frequencies")
     if method == "windowed":
         return _windowed(found.function, eta, half_width)
     family, _, parameter = name.partition(":")

@@ -2,11 +2,9 @@
 
 import math
 
-import numpy as np
-
 from simplebias.core.errors import InputError, check_positive
 from simplebias.core.types import ArrayLike
-from simplebias.frequency.sampling import host_array
+from simplebias.frequency.sampling import host_positive
 
 
 def generalisation_bound(
@@ -24,7 +22,7 @@ def generalisation_bound(
 
     Args:
         norm: FP-norm of the target, see `fp_norm` with cells of 1; in units of the target.
-        gamma_squared: `Γ²` at all frequencies of the lattice, both signs included.
+        gamma_squared: `(frequencies,)`, `Γ²` at all frequencies of the lattice, both signs included.
         count: n, number of samples.
         failure: δ, probability that the bound fails.
 
@@ -38,7 +36,7 @@ def generalisation_bound(
         Zhang, Xu, Luo, Ma, arXiv:1905.10264; Luo, Ma, Xu, Zhang, arXiv:2010.08153.
 
     Example:
-        >>> round(generalisation_bound(1.0, np.ones(4), 400), 3)
+        >>> round(generalisation_bound(1.0, [1.0, 1.0, 1.0, 1.0], 400), 3)
         1.384
     """
     check_positive(norm, "norm", zero=True)
@@ -46,8 +44,6 @@ def generalisation_bound(
     check_positive(failure, "failure")
     if failure >= 1:
         raise InputError("failure as a probability below 1", f"{failure}")
-    gamma = host_array(gamma_squared)
-    if gamma.size == 0 or not np.isfinite(gamma).all() or (gamma <= 0).any():
-        raise InputError("gamma_squared finite and above zero", f"an array of shape {gamma.shape} with other values")
+    gamma = host_positive(gamma_squared, "gamma_squared")
     factor = 2 + 4 * math.sqrt(2 * math.log(4 / failure))
     return float(norm) * math.sqrt(float(gamma.sum())) * factor / math.sqrt(count)

@@ -57,12 +57,12 @@ def frequency_lattice(
 ) -> FrequencyLattice:
     """A lattice of frequencies fine and wide enough for the points between which a function is sought.
 
-    A spacing Δξ makes everything periodic with the period `1/Δξ`, which must exceed twice the diameter of the points;
+    A spacing Δξ makes everything periodic with the period `1/Δξ`, which must exceed twice the extent of the points;
     what varies between the nearest points needs frequencies up to at least `10 / distance`.
 
     Args:
-        points: `(points, inputs)`, all where the function is asked for or known; at distinct places.
-        spacing: Δξ, cycles per unit of the input; an eighth of the inverse diameter if None.
+        points: `(points, inputs)`, where the function is known, at distinct places.
+        spacing: Δξ, cycles per unit of the input; an eighth of the inverse extent if None.
         highest: top frequency along each input; if None, 200 inverse smallest distances for one input, 10 for more.
 
     Returns:
@@ -83,20 +83,29 @@ def frequency_lattice(
     where = host_points(points)
     inputs = where.shape[1]
     nearest = smallest_distance(where)
-    diameter = float(np.linalg.norm(where.max(axis=0) - where.min(axis=0)))
-    spacing = 1 / (8 * diameter) if spacing is None else spacing
+    spacing = 1 / (8 * float(np.ptp(where, axis=0).max())) if spacing is None else spacing
     highest = DEFAULT_TOP.get(inputs, SMALLEST) / nearest if highest is None else highest
     check_positive(spacing, "spacing")
     check_positive(highest, "highest")
-    if spacing >= 1 / (2 * diameter):
-        raise InputError(
-            f"spacing of frequencies below {1 / (2 * diameter):.4g}, half the inverse diameter", f"{spacing:.4g}"
-        )
+    check_spacing(where, spacing)
     if highest < SMALLEST / nearest * (1 - 1e-12):
         raise InputError(
             f"highest frequency of at least {SMALLEST / nearest:.4g}, ten inverse smallest distances", f"{highest:.4g}"
         )
     return build_lattice(inputs, float(spacing), float(highest))
+
+
+def check_spacing(points: np.ndarray, spacing: float | int) -> None:
+    """Refuse a spacing with which points within the data meet their periodic images.
+
+    Raises:
+        InputError: for a spacing from half the inverse extent of the points on.
+    """
+    most = 1 / (2 * float(np.ptp(points, axis=0).max()))
+    if spacing >= most:
+        raise InputError(
+            f"spacing of frequencies below {most:.4g}, half the inverse extent of the points", f"{spacing:.4g}"
+        )
 
 
 def build_lattice(inputs: int, spacing: float, highest: float) -> FrequencyLattice:

@@ -19,6 +19,7 @@ from simplebias.frequency.lattice import (
     ZERO_FLOOR,
     FrequencyLattice,
     as_rows,
+    check_spacing,
     frequency_lattice,
     lattice_kernel,
     smallest_distance,
@@ -48,7 +49,7 @@ class LfpSolution:
         eigenvectors: `(points, points)`, one in each column.
         ridge: what was added to the diagonal.
         kernel: function of two sets of points.
-        reach: largest distance from a sample at which the kernel is not yet periodic.
+        reach: half the period of the kernel along each input.
     """
 
     points: np.ndarray
@@ -90,12 +91,10 @@ class LfpSolution:
         if moments.ndim != 1 or moments.size == 0 or not (moments >= 0).all():
             raise InputError("times of shape (times,) that are not negative", f"{moments}")
         cross = self.kernel(where, self.points)
-        farthest = np.linalg.norm(
-            np.maximum(abs(where - self.points.min(axis=0)), abs(where - self.points.max(axis=0))), axis=1
-        ).max()
+        farthest = max(abs(where - self.points.min(axis=0)).max(), abs(where - self.points.max(axis=0)).max())
         if farthest > self.reach:
             raise InputError(
-                f"points within {self.reach:.4g} of all samples",
+                f"points within {self.reach:.4g} of all samples along each input",
                 f"one at {farthest:.4g}",
                 "Give a lattice with a smaller spacing.",
             )
@@ -195,6 +194,7 @@ def _kernel(
         atoms = gamma_squared
         return lambda rows, columns: atoms_kernel(rows, columns, atoms), np.inf
     lattice = frequency_lattice(where) if lattice is None else lattice
+    check_spacing(where, lattice.spacing)
     density = host_array(gamma_squared(lattice.lengths(zero_floor)))
     if density.shape != lattice.cells.shape or not np.isfinite(density).all() or (density < 0).any():
         raise InputError(

@@ -18,7 +18,7 @@ from simplebias.core.errors import InputError, as_array, as_points, check_finite
 from simplebias.core.snapshot import Neurons
 from simplebias.core.types import ArrayLike
 from simplebias.frequency.activation_spectrum import activation_spectrum
-from simplebias.frequency.sampling import host_array
+from simplebias.frequency.sampling import host_array, host_positive
 
 NODES = 400
 """Nodes of the quadrature over the length of Gaussian or uniform input weights."""
@@ -299,9 +299,7 @@ def lfp_coefficients(name: str, law: NeuronLaw, frequencies: ArrayLike) -> LfpCo
         >>> float(found[0] / found[1])
         4.0
     """
-    xi = host_array(frequencies)
-    if xi.ndim != 1 or xi.size == 0 or not np.isfinite(xi).all() or (xi <= 0).any():
-        raise InputError("finite frequencies above zero of shape (frequencies,)", f"{xi} of shape {xi.shape}")
+    xi = host_positive(frequencies, "frequencies")
     rows = max(1, BLOCK // len(law.lengths))
     parts = [_means(name, law, xi[start : start + rows]) for start in range(0, len(xi), rows)]
     values, slopes = (np.concatenate(part) for part in zip(*parts, strict=True))

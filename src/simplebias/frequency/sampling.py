@@ -19,6 +19,26 @@ def host_array(array: ArrayLike) -> np.ndarray:
     return np.asarray(array, dtype=np.float64)
 
 
+def host_positive(numbers: ArrayLike, name: str) -> np.ndarray:
+    """Numbers above zero in one dimension, in float64 on the host.
+
+    Returns:
+        `(numbers,)`, at least one.
+
+    Raises:
+        InputError: for anything else, or while traced.
+    """
+    if is_traced(numbers):
+        raise InputError(f"{name} with known values", f"{name} traced by jit or vmap", "Compute this outside of jit.")
+    shape = as_array(numbers, name).shape
+    array = host_array(numbers)
+    wrong = len(shape) != 1 or not array.size or not np.isfinite(array).all() or bool((array <= 0).any())
+    if wrong:
+        least = f", the least {np.nanmin(array):.4g}" if array.size and not np.isnan(array).all() else ""
+        raise InputError(f"finite {name} above zero of shape ({name},)", f"shape {shape}{least}")
+    return array
+
+
 def host_points(points: ArrayLike) -> np.ndarray:
     """Points as `(points, inputs)` in float64 on the host.
 

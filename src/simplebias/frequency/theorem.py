@@ -15,7 +15,7 @@ import numpy as np
 
 from simplebias.core.errors import InputError, check_positive
 from simplebias.core.types import ArrayLike, Key
-from simplebias.frequency.sampling import host_array
+from simplebias.frequency.sampling import host_positive
 
 LOW, HIGH = 1 / (2 * math.pi), 3 / (2 * math.pi)
 """Angular frequencies 1 and 3."""
@@ -76,9 +76,7 @@ def gradient_dominance(
         >>> bool(found.fraction[0] > 0.99), bool(found.fraction[1] < 0.8)
         (True, True)
     """
-    sizes = np.atleast_1d(host_array(radii))
-    if sizes.ndim != 1 or sizes.size == 0 or not np.isfinite(sizes).all() or (sizes <= 0).any():
-        raise InputError("finite radii above zero of shape (radii,)", f"{sizes}")
+    sizes = host_positive(radii, "radii")
     for name, value in (("low", low), ("high", high)):
         check_positive(value, name)
     for name, value in (("neurons", neurons), ("draws", draws)):
