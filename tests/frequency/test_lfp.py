@@ -21,6 +21,7 @@ from simplebias.frequency import (
     law_of_neurons,
     lfp_coefficients,
     neuron_moments,
+    radial_atoms,
     sine_atoms,
     solve_lfp,
     uniform_neurons,
@@ -242,6 +243,28 @@ def test_two_inputs_and_two_outputs():
     np.testing.assert_allclose(middle[0, 0], 0, atol=1e-6)
     np.testing.assert_allclose(middle[1, 0], middle[2, 0], atol=1e-6)
     assert solution.norm.shape == (2,)
+
+
+@pytest.mark.parametrize("inputs", [1, 2])
+def test_spheres_give_what_the_lattice_gives(inputs):
+    corners = np.array([[1.0, 1], [-1, -1], [1, -1], [-1, 1]])[:, :inputs] if inputs == 2 else X
+    values = [1.0, 1, -1, -0.8] if inputs == 2 else Y
+    law = gaussian_neurons(inputs, weight_std=0.8, output_std=0.2, bias_std=1)
+    others = corners[1:] * 0.6 + corners[:-1] * 0.4
+    whole = solve_lfp(corners, values, relu(law)).limit(others)
+    found = solve_lfp(corners, values, radial_atoms(corners, relu(law))).limit(others)
+    assert apart(found, whole) < 0.03
+
+
+def test_spheres_serve_many_inputs():
+    x = np.random.default_rng(0).normal(size=(20, 5))
+    law = gaussian_neurons(5, weight_std=0.5, output_std=1, bias_std=5)
+    atoms = radial_atoms(x, relu(law))
+    np.testing.assert_allclose(solve_lfp(x, x[:, 0], atoms).limit(x)[:, 0], x[:, 0], atol=1e-3)
+    kernel = atoms_kernel(x[:2], x[:2], atoms)
+    np.testing.assert_allclose(kernel[0, 0], atoms.masses.sum())
+    with pytest.raises(InputError, match="highest"):
+        radial_atoms(x, relu(law), highest=1)
 
 
 def test_atoms_are_solved_too():

@@ -24,7 +24,7 @@ from simplebias.frequency.filtering import (
 from simplebias.frequency.gaps import complete_lattice, gap_filling_basis
 from simplebias.frequency.kernel import empirical_kernel, kernel_memory
 from simplebias.frequency.lattice import FrequencyLattice, frequency_lattice, lattice_kernel
-from simplebias.frequency.lfp import LfpSolution, atoms_kernel, fp_norm, solve_lfp
+from simplebias.frequency.lfp import LfpSolution, atoms_kernel, fp_norm, radial_atoms, solve_lfp
 from simplebias.frequency.lfp_coefficients import (
     LfpCoefficients,
     NeuronLaw,
@@ -120,6 +120,7 @@ __all__ = [
     "projection_frequencies",
     "projection_measure",
     "projection_spectrum",
+    "radial_atoms",
     "radial_frequency",
     "ratio_density",
     "relative_error",

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Callable
 
 import numpy as np
-from scipy.special import hyp0f1
+from scipy.special import gamma, hyp0f1, j0
 
 from simplebias.core.errors import InputError, as_values, check_positive
 from simplebias.core.types import ArrayLike
@@ -19,6 +19,7 @@ from simplebias.frequency.lattice import (
     ZERO_FLOOR,
     FrequencyLattice,
     as_rows,
+    build_lattice,
     check_spacing,
     frequency_lattice,
     lattice_kernel,
@@ -140,7 +141,8 @@ def solve_lfp(
         points: `(points, inputs)`, at distinct places.
         values: `(points, outputs)`.
         gamma_squared: function of lengths `|ξ|`, cycles per unit of the input, such as
-            `lambda xi: lfp_coefficients("relu", law, xi).gamma_squared`; or atoms, for sin.
+            `lambda xi: lfp_coefficients("relu", law, xi).gamma_squared`; or atoms: for sin,
+            and, by `radial_atoms`, for many points of two inputs or more.
         initial: `(points, outputs)`, the initial function at the samples; zero if None, as after an anti-symmetric
             initialisation.
         lattice: of frequencies; `frequency_lattice(points)` if None.
@@ -232,8 +234,71 @@ def atoms_kernel(points: ArrayLike, other: ArrayLike, atoms: SpectralAtoms) -> n
     kernel = np.zeros(distances.shape)
     for frequency, mass in zip(atoms.frequencies, atoms.masses, strict=True):
         angle = 2 * np.pi * frequency * distances
-        kernel += mass * (np.cos(angle) if rows.shape[1] == 1 else hyp0f1(rows.shape[1] / 2, -(angle**2) / 4))
+        kernel += mass * _mean_wave(angle, rows.shape[1])
     return kernel
+
+
+def _mean_wave(angle: np.ndarray, inputs: int) -> np.ndarray:
+    """Mean of `cos(angle e₁)` over all directions e."""
+    if inputs == 1:
+        return np.cos(angle)
+    return j0(angle) if inputs == 2 else hyp0f1(inputs / 2, -(angle**2) / 4)
+
+
+def radial_atoms(
+    points: ArrayLike,
+    gamma_squared: Callable[[np.ndarray], ArrayLike],
+    *,
+    spacing: float | int | None = None,
+    highest: float | int | None = None,
+    zero_floor: float | int = ZERO_FLOOR,
+) -> SpectralAtoms:
+    """A coefficient on spheres of frequencies, `Γ²(ρ) |S^(d-1)| ρ^(d-1) Δρ`: the lattice for two inputs and more.
+
+    It has as many frequencies in any dimension, where a lattice along each input soon has too many.
+
+    Args:
+        points: `(points, inputs)`, where the function is known, at distinct places.
+        gamma_squared: function of lengths `|ξ|`, as for `solve_lfp`.
+        spacing: Δρ; an eighth of the inverse extent of the points if None.
+        highest: top length; 20 inverse smallest distances if None.
+        zero_floor: as for `solve_lfp`.
+
+    Returns:
+        Radii and masses, for `solve_lfp` or `atoms_kernel`.
+
+    Raises:
+        InputError: as `frequency_lattice`.
+
+    References:
+        Luo, Ma, Xu, Zhang, arXiv:2010.08153.
+
+    Example:
+        >>> corners = [[1.0, 1.0], [-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0]]
+        >>> atoms = radial_atoms(corners, lambda xi: xi**-3.0)
+        >>> middle = solve_lfp(corners, [1.0, 1.0, -1.0, -1.0], atoms).limit([[0.0, 0.0]])
+        >>> bool(abs(middle[0, 0]) < 1e-9)
+        True
+    """
+    where = host_points(points)
+    inputs = where.shape[1]
+    check_positive(zero_floor, "zero_floor")
+    nearest = smallest_distance(where)
+    highest = 20 / nearest if highest is None else highest
+    check_positive(highest, "highest")
+    if highest < 10 / nearest * (1 - 1e-12):
+        raise InputError(f"highest frequency of at least {10 / nearest:.4g}", f"{highest:.4g}")
+    spacing = 1 / (8 * float(np.ptp(where, axis=0).max())) if spacing is None else spacing
+    check_positive(spacing, "spacing")
+    check_spacing(where, spacing)
+    lattice = build_lattice(1, float(spacing), float(highest))
+    radii = lattice.lengths(zero_floor)
+    density = host_array(gamma_squared(radii))
+    if density.shape != radii.shape or not np.isfinite(density).all() or (density < 0).any():
+        raise InputError(f"gamma_squared with values ≥ 0 of shape {radii.shape}", f"shape {density.shape}")
+    surface = 2 * np.pi ** (inputs / 2) / gamma(inputs / 2)
+    masses = density * surface * radii ** (inputs - 1) * lattice.cells / 2
+    return SpectralAtoms(np.concatenate([[0.0], radii[1:]]), masses)
 
 
 def fp_norm(spectrum: ArrayLike, gamma_squared: ArrayLike, *, cells: ArrayLike = 1.0) -> float:
