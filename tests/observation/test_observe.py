@@ -109,6 +109,19 @@ def test_digits_are_classified_and_filtered():
     assert np.nanmean(low < high) > 0.9
 
 
+def test_labels_of_a_line_are_learned_as_probabilities():
+    names = np.where(X > 0.2, 7, 3)
+    run = observe(X, labels=names, width=32, depth=1, steps=400, seeds=1, learning_rate=1e-2, validation=0.0)
+    assert run.data["output"].values.tolist() == ["3", "7"]
+    probability = run.data["outputs"].isel(seed=0, record_outputs=-1).values
+    np.testing.assert_allclose(probability.sum(axis=1), 1, rtol=1e-5)
+    assert ((probability >= 0) & (probability <= 1)).all()
+    np.testing.assert_array_equal(run.data["target"].values, np.stack([names == 3, names == 7], axis=1))
+    right = (probability.argmax(axis=1) == (names == 7)).mean()
+    assert right == pytest.approx(float(run.data["accuracy"].values[0, -1]))
+    assert right > 0.9
+
+
 def test_photo_has_pictures_and_radial_bands():
     run = observe("photo", width=16, depth=2, steps=30, seeds=1)
     rows, columns = map(int, run.data.attrs["lattice"].split(","))

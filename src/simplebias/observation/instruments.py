@@ -4,6 +4,7 @@ import dataclasses
 import warnings
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
@@ -143,14 +144,22 @@ def _add_losses(chosen: Instruments, prepared: Prepared, often: Schedule) -> Non
 
 
 def _outputs_measure(prepared: Prepared) -> Measure:
-    """The learned function at all points, in the units of the data."""
+    """The learned function at all points: in the units of the data, or the probabilities of the classes."""
+    if prepared.labels is not None:
+        text = "probability that the network gives each class at all points"
+        attributes = {"target": "target", "long_name": "probability"}
+        return Measure(Partial(_probabilities), (POINT, OUTPUT), description=text, attributes=attributes)
     return Measure(
         Partial(_rescaled, jnp.asarray(prepared.stretch, float), jnp.asarray(prepared.shift, float)),
         (POINT, OUTPUT),
-        unit=prepared.sample.output_units[0] if prepared.sample.labels is None else "",
+        unit=prepared.sample.output_units[0],
         description="output of the network at all points",
         attributes={"target": "target", "long_name": "output"},
     )
+
+
+def _probabilities(snapshot: Snapshot) -> Array:
+    return jax.nn.softmax(snapshot.outputs, axis=1)
 
 
 def _rescaled(stretch: Array, shift: Array, snapshot: Snapshot) -> Array:

@@ -163,7 +163,8 @@ def _as_sample(points: Any, values: Any, labels: Any, names: Sequence[str] | Non
         classes = np.unique(given)
         number = np.searchsorted(classes, given)
         class_names = tuple(f"{c:g}" for c in classes)
-        made = Sample("arrays", where, labels=number, class_names=class_names, output_names=("class",), **common)
+        common |= {"output_names": ("class",), "output_units": ("",)}
+        made = Sample("arrays", where, labels=number, class_names=class_names, **common)
     else:
         targets = np.asarray(as_values(values, len(where)), float)
         outputs = ("y",) if targets.shape[1] == 1 else tuple(f"y{i + 1}" for i in range(targets.shape[1]))
