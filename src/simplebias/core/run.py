@@ -10,7 +10,6 @@ import importlib.metadata
 import json
 import os
 import platform
-import shutil
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -305,9 +304,3 @@ def with_texts(data: xr.Dataset, kind: str, change: Callable[[np.ndarray], np.nd
     """A copy in which variables of one kind of text are of another."""
     texts = {name: variable for name, variable in data.variables.items() if variable.dtype.kind == kind}
     return data.assign({name: (v.dims, change(v.values), v.attrs) for name, v in texts.items()})
-
-
-def remove_tree(path: Path) -> None:
-    """Remove a folder this program made."""
-    with storage_errors(path, "remove"):
-        shutil.rmtree(path, ignore_errors=False)
