@@ -280,7 +280,7 @@ def effective_features_measure(layer: int = 1, *, bins: int = 90, odd: bool | No
         unit="orientations",
         description=f"Effective number of orientations of layer {layer}: exp(entropy) of the amplitude over the angle.",
         references=(PHASE,),
-        attributes={"long_name": "effective orientations"},
+        attributes={"long_name": "effective orientations", "section": "Neurons"},
     )
 
 
