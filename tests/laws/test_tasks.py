@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 import simplebias
+from simplebias.core.sobolev import Sobolev
 from simplebias.core.task import Classification, Regression, Task
 
 POINTS = np.linspace(-1, 1, 12, dtype=np.float32).reshape(6, 2)
 CASES = {
     Regression: lambda: (Regression(POINTS, POINTS[:, :1] ** 2), 1),
     Classification: lambda: (Classification(POINTS, [0, 1, 2, 0, 1, 2]), 3),
+    Sobolev: lambda: (Sobolev(POINTS, POINTS[:, :1] ** 2, [None, np.ones((6, 2, 2))], weights=0.3), 1),
 }
 
 

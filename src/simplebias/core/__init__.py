@@ -39,6 +39,12 @@ from simplebias.core.snapshot import (
     take_snapshot,
     wants_key,
 )
+from simplebias.core.sobolev import (
+    ShowsSmoothness,
+    Sobolev,
+    check_derivative,
+    derivatives,
+)
 from simplebias.core.storage import (
     claim_folder,
     read_marker,
@@ -138,9 +144,11 @@ __all__ = [
     "Scalar",
     "Schedule",
     "ShowsNeurons",
+    "ShowsSmoothness",
     "SimplebiasError",
     "Slot",
     "Snapshot",
+    "Sobolev",
     "Spectrum",
     "Step",
     "StorageError",
@@ -153,10 +161,12 @@ __all__ = [
     "at_steps",
     "bibliography",
     "check_choice",
+    "check_derivative",
     "check_finite",
     "check_positive",
     "cite",
     "claim_folder",
+    "derivatives",
     "evaluate",
     "every",
     "is_record",

@@ -51,6 +51,14 @@ class Activation:
         """Apply the function."""
         return self.function(x)
 
+    @property
+    def largest_derivative(self) -> int | None:
+        """Highest order of which the derivative is a function, with jumps at most; None where every order is.
+
+        Each order costs one power of the decay of the spectrum, and a jump is left when one power is: q - 1.
+        """
+        return None if self.smooth or self.fourier_decay is None else self.fourier_decay - 1
+
 
 def _rough(name: str, function: Callable, multiplicity: int | None, exponent: int, degree: int | None = None):
     decay = f"|ξ|^-{exponent}"

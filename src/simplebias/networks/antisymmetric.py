@@ -68,6 +68,11 @@ class AntiSymmetric(eqx.Module):
         pairs = zip(self.first.features(point, key=keys[0]), self.second.features(point, key=keys[1]), strict=True)
         return tuple(jnp.concatenate(pair) for pair in pairs)
 
+    @property
+    def largest_derivative(self) -> int | None:
+        """Highest order of which the derivative in the inputs is a function; None where every order is."""
+        return getattr(self.first, "largest_derivative", None)
+
     def neurons(self) -> tuple[Neurons, ...]:
         """Neurons of both copies, joined layer by layer: twice the width.
 

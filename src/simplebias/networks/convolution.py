@@ -106,6 +106,11 @@ class SmallCNN(eqx.Module):
         return tuple(features)
 
     @property
+    def largest_derivative(self) -> int:
+        """Highest order of which the derivative in the inputs is a function: 1, for max-pooling has kinks."""
+        return 1
+
+    @property
     def pixels(self) -> int:
         """Numbers in one picture."""
         height, width, channels = self.image_shape

@@ -197,6 +197,11 @@ class TwoLayer(eqx.Module):
         (drop,) = _drop(self.dropout, 1, key)
         return (drop(find_activation(self.activation)(self.layers[0](point))),)
 
+    @property
+    def largest_derivative(self) -> int | None:
+        """Highest order of which the derivative in the inputs is a function; None where every order is."""
+        return find_activation(self.activation).largest_derivative
+
     def neurons(self) -> tuple[Neurons, ...]:
         """The hidden layer's effective weights, multipliers included."""
         return _neurons(self.layers, self.activation)
@@ -266,6 +271,11 @@ class MLP(eqx.Module):
             features.append(h)
         return tuple(features)
 
+    @property
+    def largest_derivative(self) -> int | None:
+        """Highest order of which the derivative in the inputs is a function; None where every order is."""
+        return find_activation(self.activation).largest_derivative
+
     def neurons(self) -> tuple[Neurons, ...]:
         """Effective weights of each hidden layer; the output weights of a layer are the weights of the next."""
         return _neurons(self.layers, self.activation)
@@ -334,6 +344,11 @@ class ResNet(eqx.Module):
         for layer, drop in zip(self.layers[1:-1], drops[1:], strict=True):
             features.append(drop(features[-1] + function(layer(features[-1]))))
         return tuple(features)
+
+    @property
+    def largest_derivative(self) -> int | None:
+        """Highest order of which the derivative in the inputs is a function; None where every order is."""
+        return find_activation(self.activation).largest_derivative
 
     def neurons(self) -> tuple[Neurons, ...]:
         """Effective weights of each hidden layer; output weights are those of the next layer, shortcuts left out."""
