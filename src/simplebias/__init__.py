@@ -7,7 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from simplebias import condensation, core, data, frequency, networks, reports, training
+    from simplebias import condensation, core, data, frequency, networks, pde, reports, training
     from simplebias.core.citation import cite
     from simplebias.core.errors import DivergenceError, InputError, Outcome, SimplebiasError, StorageError
     from simplebias.core.run import Run
@@ -42,7 +42,7 @@ _HOMES = {
     "resume": "training",
     "train": "training",
 }
-_ROOMS = ("claims", "condensation", "core", "data", "frequency", "networks", "observation", "reports", "training")
+_ROOMS = ("claims", "condensation", "core", "data", "frequency", "networks", "observation", "pde", "reports", "training")
 
 __all__ = [
     "Classification",
@@ -68,6 +68,7 @@ __all__ = [
     "log_steps",
     "networks",
     "observe",
+    "pde",
     "reports",
     "resume",
     "take_snapshot",

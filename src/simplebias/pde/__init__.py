@@ -1,0 +1,1 @@
+"""Classical solvers and small problems, to hold networks against."""
