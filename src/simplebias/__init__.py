@@ -42,7 +42,18 @@ _HOMES = {
     "resume": "training",
     "train": "training",
 }
-_ROOMS = ("claims", "condensation", "core", "data", "frequency", "networks", "observation", "pde", "reports", "training")
+_ROOMS = (
+    "claims",
+    "condensation",
+    "core",
+    "data",
+    "frequency",
+    "networks",
+    "observation",
+    "pde",
+    "reports",
+    "training",
+)
 
 __all__ = [
     "Classification",
