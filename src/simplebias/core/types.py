@@ -40,6 +40,12 @@ NEURON_OTHER = "neuron_other"
 """The second neuron of a pair."""
 FEATURE = "feature"
 """`orientation` and `amplitude` of a neuron."""
+WINDOW = "window"
+"""A region of the inputs in which an error is measured on its own."""
+POSITION = "position"
+"""A place along the one input at which a wavelet is centred."""
+LOCAL_FREQUENCY = "local_frequency"
+"""Centre frequency of a wavelet, in cycles per unit length: how fast the function varies near a position."""
 THRESHOLD = "threshold"
 """Cosine similarity above which two neurons count as one."""
 
@@ -68,14 +74,17 @@ __all__ = [
     "FREQUENCY",
     "INPUT",
     "LAYER",
+    "LOCAL_FREQUENCY",
     "NEURON",
     "NEURON_OTHER",
     "OUTPUT",
     "PART",
     "POINT",
+    "POSITION",
     "RECORD",
     "SEED",
     "THRESHOLD",
+    "WINDOW",
     "Array",
     "ArrayLike",
     "Bool",
