@@ -4,11 +4,11 @@ import dataclasses
 
 from simplebias.core.errors import InputError
 from simplebias.core.run import Run
-from simplebias.reports import fits, neurons, spectra, training_curves
+from simplebias.reports import fits, neurons, plain_curves, spectra, training_curves
 from simplebias.reports.kinds import KINDS, SECTIONS, Figure, kind_of
 from simplebias.reports.reading import read
 
-FILES = (fits, spectra, training_curves, neurons)
+FILES = (fits, spectra, training_curves, neurons, plain_curves)
 """The files with kinds of figures; importing one registers its kinds."""
 
 
@@ -38,11 +38,12 @@ def figures(run: Run, *, detail: float = 1.0) -> list[Figure]:
     if not 0 < detail <= 1:
         raise InputError("detail in (0, 1]", repr(detail))
     reading = read(run, detail)
-    kinds = {variable.name: kind_of(variable) for variable in reading.variables}
+    variables = (*reading.variables, *reading.plain)
+    kinds = {variable.name: kind_of(variable) for variable in variables}
     found = [
         dataclasses.replace(figure, section=figure.section or kind.section)
         for kind in sorted(KINDS, key=lambda kind: kind.place)
-        if (mine := [variable for variable in reading.variables if kinds[variable.name] is kind])
+        if (mine := [variable for variable in variables if kinds[variable.name] is kind])
         for figure in kind.draw(reading, mine)
     ]
     return sorted(

@@ -52,6 +52,7 @@ class Kind:
         section: heading under which they stand.
         place: order within the section.
         complex: whether the values must be complex (True), real (False) or either (None).
+        plain: draws variables without records that have the attribute `over`, and no others.
     """
 
     dims: frozenset[str] | None
@@ -59,9 +60,12 @@ class Kind:
     section: str
     place: int = 50
     complex: bool | None = None
+    plain: bool = False
 
     def fits(self, variable: Variable) -> bool:
         """Whether it draws this variable."""
+        if self.plain != variable.plain:
+            return False
         if self.dims is None:
             return True
         kind = variable.values.dtype.kind == "c"
@@ -73,7 +77,12 @@ KINDS: list[Kind] = []
 
 
 def draws(
-    *dims: str, section: str, place: int = 50, complex: bool | None = None, rest: bool = False
+    *dims: str,
+    section: str,
+    place: int = 50,
+    complex: bool | None = None,
+    rest: bool = False,
+    plain: bool = False,
 ) -> Callable[[Draw], Draw]:
     """Register a function as the way to draw variables with the given dimensions.
 
@@ -83,6 +92,7 @@ def draws(
         place: order within the section, low first.
         complex: whether the values must be complex, real or either.
         rest: draw whatever no other kind draws.
+        plain: draw variables without records, over the dimension that their attribute `over` names.
 
     Returns:
         A decorator that leaves the function as it is.
@@ -97,7 +107,7 @@ def draws(
     """
 
     def register(draw: Draw) -> Draw:
-        KINDS.append(Kind(None if rest else frozenset(dims), draw, section, place, complex))
+        KINDS.append(Kind(None if rest or plain else frozenset(dims), draw, section, place, complex, plain))
         return draw
 
     return register
@@ -105,5 +115,5 @@ def draws(
 
 def kind_of(variable: Variable) -> Kind | None:
     """The kind that draws a variable, None if there is none."""
-    special = [kind for kind in KINDS if kind.dims is not None and kind.fits(variable)]
-    return (special + [kind for kind in KINDS if kind.dims is None] + [None])[0]
+    fitting = [kind for kind in KINDS if kind.fits(variable)]
+    return next(iter(sorted(fitting, key=lambda kind: kind.dims is None)), None)

@@ -17,18 +17,22 @@ from simplebias.core.types import (
     FREQUENCY,
     INPUT,
     LAYER,
+    LOCAL_FREQUENCY,
     NEURON,
     NEURON_OTHER,
     OUTPUT,
     PART,
     POINT,
+    POSITION,
     SEED,
     THRESHOLD,
+    WINDOW,
 )
 from simplebias.reports.style import label, thin
 
 ORDER = (
     *(POINT, INPUT, DIRECTION, FILTER_WIDTH, PART, FREQUENCY, BAND),
+    *(WINDOW, LOCAL_FREQUENCY, POSITION),
     *(LAYER, THRESHOLD, NEURON, NEURON_OTHER, FEATURE, OUTPUT),
 )
 """Order of the dimensions of what figures get, whatever the order in the dataset."""
@@ -44,6 +48,7 @@ class Variable:
         dims: names of the dimensions after seeds and records.
         steps: the steps of the records.
         array: the labelled array itself.
+        plain: it has no records, but an attribute `over` that names the dimension to draw it over, the last of `dims`.
     """
 
     name: str
@@ -51,6 +56,7 @@ class Variable:
     dims: tuple[str, ...]
     steps: np.ndarray
     array: xr.DataArray
+    plain: bool = False
 
     @property
     def title(self) -> str:
@@ -106,11 +112,13 @@ class Reading:
         data: the labelled data.
         variables: those with a record dimension and something recorded.
         detail: share of the usual number of points to draw, at most 1.
+        plain: variables without a record dimension that say over which dimension they are to be drawn.
     """
 
     data: xr.Dataset
     variables: tuple[Variable, ...]
     detail: float = 1.0
+    plain: tuple[Variable, ...] = ()
 
     def most(self, usual: int, least: int = 8) -> int:
         """How many of something to draw, at the present detail."""
@@ -180,8 +188,9 @@ def read(run: Run, detail: float = 1.0) -> Reading:
     Returns:
         Its variables over training, sorted by name: what is read from disk comes in any order.
     """
-    found = []
+    found, plain = [], []
     for name, array in sorted(run.data.data_vars.items(), key=lambda item: str(item[0])):
+        plain.append(_plain(str(name), array))
         records = [str(dim) for dim in array.dims if is_record(dim)]
         if len(records) != 1 or array.size == 0 or array.dtype.kind not in "fciub":
             continue
@@ -192,7 +201,25 @@ def read(run: Run, detail: float = 1.0) -> Reading:
         step = run.data.coords.get(step_name(records[0]))
         steps = step.values if step is not None else np.arange(values.shape[1])
         found.append(Variable(str(name), values, rest, np.asarray(steps), array))
-    return Reading(run.data, tuple(found), detail)
+    plain = (
+        _plain(str(name), array) for name, array in sorted(run.data.data_vars.items(), key=lambda one: str(one[0]))
+    )
+    return Reading(run.data, tuple(found), detail, tuple(one for one in plain if one is not None))
+
+
+def _plain(name: str, array: xr.DataArray) -> Variable | None:
+    """A variable to be drawn over the dimension that its attribute `over` names, beside seeds and one more at most."""
+    over = str(array.attrs.get("over", ""))
+    rest = [str(dim) for dim in array.dims if dim not in {SEED, over}]
+    real = array.dtype.kind in "fiub" and array.size > 0
+    if over not in array.dims or len(rest) > 1 or any(map(is_record, array.dims)) or not real:
+        return None
+    if coordinate(array, over).dtype.kind not in "fiu":
+        return None
+    dims = (*rest, over)
+    values = array.transpose(*((SEED,) if SEED in array.dims else ()), *dims).values.astype(float)
+    values = values if SEED in array.dims else values[None]
+    return Variable(name, values[:, None], dims, np.zeros(1, int), array, plain=True)
 
 
 def _in_order(dims: Iterable[str]) -> tuple[str, ...]:
