@@ -46,6 +46,16 @@ from simplebias.frequency.linearised import (
     linearised_dynamics,
     linearised_prediction,
 )
+from simplebias.frequency.local import (
+    LocalFrequency,
+    Windows,
+    box_windows,
+    local_error_measure,
+    local_errors,
+    local_frequency,
+    mask_windows,
+    window_coordinates,
+)
 from simplebias.frequency.measures import (
     band_error_measure,
     filtering_measure,
@@ -53,11 +63,19 @@ from simplebias.frequency.measures import (
     relative_error_measure,
     spectrum_measure,
 )
+from simplebias.frequency.noise import NoiseFloor, noise_floor
 from simplebias.frequency.projection import (
     principal_directions,
     project,
     projection_frequencies,
     projection_spectrum,
+)
+from simplebias.frequency.stopping import (
+    SpectralStop,
+    clean_error_measure,
+    mirror_spectrum_measure,
+    spectral_stop,
+    stop_record,
 )
 from simplebias.frequency.theorem import GradientDominance, gradient_dominance
 from simplebias.frequency.transform import FourierBasis, natural_frequencies, peaks, radial_frequency, spectrum
@@ -74,15 +92,21 @@ __all__ = [
     "KernelSpectrum",
     "LfpCoefficients",
     "LfpSolution",
+    "LocalFrequency",
     "NeuronLaw",
     "NeuronMoments",
+    "NoiseFloor",
     "SpectralAtoms",
+    "SpectralStop",
+    "Windows",
     "activation_spectrum",
     "atoms_kernel",
     "band_error",
     "band_error_measure",
     "band_share",
     "bias_coverage",
+    "box_windows",
+    "clean_error_measure",
     "complete_lattice",
     "convergence_step",
     "critical_decay",
@@ -106,12 +130,18 @@ __all__ = [
     "lfp_coefficients",
     "linearised_dynamics",
     "linearised_prediction",
+    "local_error_measure",
+    "local_errors",
+    "local_frequency",
     "low_frequency_ratio",
     "low_pass",
     "low_share",
+    "mask_windows",
     "median_squared_distance",
+    "mirror_spectrum_measure",
     "natural_frequencies",
     "neuron_moments",
+    "noise_floor",
     "octave_bands",
     "peaks",
     "power",
@@ -127,7 +157,10 @@ __all__ = [
     "relative_error_measure",
     "sine_atoms",
     "solve_lfp",
+    "spectral_stop",
     "spectrum",
     "spectrum_measure",
+    "stop_record",
     "uniform_neurons",
+    "window_coordinates",
 ]
