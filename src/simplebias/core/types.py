@@ -22,6 +22,8 @@ OUTPUT = "output"
 """One column of the targets or one class."""
 FREQUENCY = "frequency"
 """Response frequency in cycles per unit length (ordinary convention)."""
+MIRROR_FREQUENCY = "mirror_frequency"
+"""Frequency of the cosine transform over ordered points, which is the spectrum of the data and their mirror image."""
 BAND = "band"
 """A range of frequencies."""
 DIRECTION = "direction"
@@ -75,6 +77,7 @@ __all__ = [
     "INPUT",
     "LAYER",
     "LOCAL_FREQUENCY",
+    "MIRROR_FREQUENCY",
     "NEURON",
     "NEURON_OTHER",
     "OUTPUT",
