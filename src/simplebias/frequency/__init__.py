@@ -79,6 +79,8 @@ from simplebias.frequency.stopping import (
 )
 from simplebias.frequency.theorem import GradientDominance, gradient_dominance
 from simplebias.frequency.transform import FourierBasis, natural_frequencies, peaks, radial_frequency, spectrum
+from simplebias.frequency.wavelet_measures import wavelet_coordinates, wavelet_error_measure, wavelet_measure
+from simplebias.frequency.wavelets import WaveletBasis, wavelet_frequencies, wavelet_modulus
 
 __all__ = [
     "CUTOFFS",
@@ -98,6 +100,7 @@ __all__ = [
     "NoiseFloor",
     "SpectralAtoms",
     "SpectralStop",
+    "WaveletBasis",
     "Windows",
     "activation_spectrum",
     "atoms_kernel",
@@ -162,5 +165,10 @@ __all__ = [
     "spectrum_measure",
     "stop_record",
     "uniform_neurons",
+    "wavelet_coordinates",
+    "wavelet_error_measure",
+    "wavelet_frequencies",
+    "wavelet_measure",
+    "wavelet_modulus",
     "window_coordinates",
 ]

@@ -47,6 +47,8 @@ class LocalFrequency(NamedTuple):
     Args:
         dominant: frequency with the most power, `(windows,)`; of two inputs the radial frequency.
         mean: mean frequency, weighted by power, `(windows,)`.
+
+    No example: `local_frequency` returns it.
     """
 
     dominant: np.ndarray
