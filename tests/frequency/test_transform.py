@@ -119,16 +119,21 @@ def test_uneven_points_are_the_sum_as_written(random):
 
 
 def test_many_points_take_nufft_and_blocks_alike(random, monkeypatch):
-    from simplebias.frequency import transform
+    from simplebias.frequency import nonuniform, transform
 
     monkeypatch.setattr(transform, "BLOCK", 100)
+    monkeypatch.setattr(nonuniform, "SET_UP", 0)
+    taken = []
+    monkeypatch.setattr(transform, "nufft", lambda *given: taken.append(1) or nonuniform.nufft(*given))
     x, y = random.uniform(-1, 1, 30), random.normal(size=(30, 2))
     tones = np.linspace(0, 6, 20)
     want = twin(x, y, tones)
     np.testing.assert_allclose(spectrum(x, y, tones), want, atol=1e-5)
+    assert taken
     np.testing.assert_allclose(spectrum(x, y, tones, method="direct"), want, atol=1e-5)
-    monkeypatch.setattr(transform.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(nonuniform.importlib.util, "find_spec", lambda name: None)
     np.testing.assert_allclose(spectrum(x, y, tones), want, atol=1e-5)
+    assert len(taken) == 1
     with pytest.raises(InputError, match="pip install"):
         spectrum(x, y, tones, method="nufft")
 

@@ -6,7 +6,6 @@ A frequency `ξ` counts cycles per unit of the input, so `a sin(2π ξ x)` has m
 simplebias is made here, by measures of convergence, by the projection method and by the reports.
 """
 
-import importlib.util
 from collections.abc import Sequence
 
 import equinox as eqx
@@ -16,6 +15,7 @@ import numpy as np
 
 from simplebias.core.errors import InputError, as_array, as_points, as_values, check_choice, check_positive, is_traced
 from simplebias.core.types import Array, ArrayLike, Complex, Float
+from simplebias.frequency.nonuniform import is_installed, nufft, nufft_pays
 from simplebias.frequency.sampling import (
     check_aliasing,
     highest_frequencies,
@@ -124,8 +124,8 @@ def spectrum(
         window: `"hann"` tapers by position, so that data which are not periodic do not leak; amplitudes are kept. Use
             the same for target and output.
         method: `"direct"` (sums in blocks), `"fft"` (evenly spaced 1-D points in rising order and whole multiples of
-            `1/L`), `"nufft"` (needs the extra `nufft`), or `"auto"`: the FFT where it applies, else direct up to 10⁷
-            points × frequencies, above that finufft where it is installed.
+            `1/L`), `"nufft"` (needs the extra `nufft`), or `"auto"`: the FFT where it applies, else the faster of
+            the direct sum and, where it is installed, finufft.
         allow_aliased: whether to accept frequencies above half the sampling rate (not evenly spaced: mean rate).
 
     Returns:
@@ -160,9 +160,9 @@ def spectrum(
         )
     if bins is not None:
         return _fft(where, what, asked, share, bins)
-    large = len(where) * len(asked) > BLOCK and not is_traced(what) and where.shape[1] <= 3
-    if method == "nufft" or (method == "auto" and large and importlib.util.find_spec("finufft") is not None):
-        return _nufft(where, what, asked, share)
+    fast = method == "auto" and not is_traced(what) and nufft_pays(where, asked) and is_installed()
+    if method == "nufft" or fast:
+        return nufft(where, what, asked, share)
     return _direct(where, what, asked, share)
 
 
@@ -322,21 +322,6 @@ def _fft(where: np.ndarray, what: Array, asked: np.ndarray, share: np.ndarray, b
 def _fft_bins(what: Array, share: Array, shift: Array, bins: Array) -> Array:
     transformed = jnp.fft.fft(what * share[:, None], axis=0)[bins]
     return transformed * shift.astype(transformed.dtype)
-
-
-def _nufft(where: np.ndarray, what: Array, asked: np.ndarray, share: np.ndarray) -> Array:
-    if is_traced(what) or where.shape[1] > 3:
-        raise InputError("known values and at most three inputs for method='nufft'", "others", "Use method='direct'.")
-    if importlib.util.find_spec("finufft") is None:
-        raise InputError("finufft to be installed", "no finufft", "pip install 'simplebias[nufft]'")
-    import finufft
-
-    transform = (finufft.nufft1d3, finufft.nufft2d3, finufft.nufft3d3)[where.shape[1] - 1]
-    strengths = (np.asarray(what, dtype=np.float64) * share[:, None]).T.astype(np.complex128)
-    places = [np.ascontiguousarray(column) for column in where.T]
-    turns = [np.ascontiguousarray(2 * np.pi * column) for column in asked.T]
-    found = transform(*places, np.ascontiguousarray(strengths), *turns, eps=1e-12, isign=-1, nthreads=1)
-    return jnp.asarray(found.reshape(len(strengths), -1).T, jnp.result_type(what.dtype, jnp.complex64))
 
 
 def _traced(points, values, frequencies, weights, window, method) -> Array:
