@@ -51,8 +51,8 @@ def wavelet_frequencies(points: ArrayLike, count: int = 48, *, wavelet: str = WA
             are not evenly spaced or too few.
 
     Example:
-        >>> np.round(wavelet_frequencies(np.arange(100) / 10, 3), 2)
-        array([0.24, 0.92, 3.5 ])
+        >>> np.round(wavelet_frequencies(np.arange(200) / 10, 3), 2)
+        array([0.12, 0.65, 3.5 ])
     """
     check_positive(count, "count", integer=True)
     lattice = _lattice(points, gaps=True)
