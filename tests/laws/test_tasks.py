@@ -12,12 +12,16 @@ import pytest
 import simplebias
 from simplebias.core.sobolev import Sobolev
 from simplebias.core.task import Classification, Regression, Task
+from simplebias.pde import Box, Poisson, Residual, Ritz
 
 POINTS = np.linspace(-1, 1, 12, dtype=np.float32).reshape(6, 2)
+PROBLEM = Poisson(Box([-1, -1], [1, 1]), lambda x: jnp.sin(x[0]) * x[1])
 CASES = {
     Regression: lambda: (Regression(POINTS, POINTS[:, :1] ** 2), 1),
     Classification: lambda: (Classification(POINTS, [0, 1, 2, 0, 1, 2]), 3),
     Sobolev: lambda: (Sobolev(POINTS, POINTS[:, :1] ** 2, [None, np.ones((6, 2, 2))], weights=0.3), 1),
+    Ritz: lambda: (Ritz(PROBLEM, POINTS, boundary_weight=2.0), 1),
+    Residual: lambda: (Residual(PROBLEM, POINTS, boundary_weight=2.0), 1),
 }
 
 
