@@ -3,11 +3,14 @@
 from simplebias.training.flow import NormalisedFlow
 from simplebias.training.loop import resume, train
 from simplebias.training.measures import accuracy, cross_entropy, error_measure, loss_measure, mean_squared_error
+from simplebias.training.swarm import Perturb, Swarm
 from simplebias.training.updater import Gradient, Updater, optimiser, optimiser_names
 
 __all__ = [
     "Gradient",
     "NormalisedFlow",
+    "Perturb",
+    "Swarm",
     "Updater",
     "accuracy",
     "cross_entropy",
