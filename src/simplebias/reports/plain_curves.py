@@ -104,7 +104,8 @@ def _lines(variable: Variable, rank: int, count: int, colours: dict[str, str]) -
     points, dash = variable.array.attrs.get("marks") == "points", DASHES[rank % len(DASHES)]
     names = _others(variable)
     if not names:
-        return [_Line(variable.title, x, values, ROLES.get(role, COLOURS[rank % len(COLOURS)]), dash, points)]
+        colour = ROLES.get(role, COLOURS[(len(colours) + rank) % len(COLOURS)])
+        return [_Line(variable.title, x, values, colour, dash, points)]
     lead = f"{variable.title}, " if count > 1 else ""
     chosen = thin(len(names), LINES)
     return [_Line(lead + names[k], x, values[:, k], colours[names[k]], dash, points) for k in chosen]
@@ -135,8 +136,18 @@ def _across(members: Sequence[Variable], lines: Sequence[_Line]) -> tuple[dict[s
     x = np.concatenate([line.x for line in lines])
     if attributes.get("scale") == "log" and (x > 0).any():
         low, high = span(x, log=True)
-        return log_axis(label(name), range=[low, high], dtick=1 if high - low > 2.5 else "D2"), name
+        return log_axis(label(name), range=[low, high], **_ticks(low, high)), name
     return axis(label(name), range=span(x)), name
+
+
+def _ticks(low: float, high: float) -> dict[str, Any]:
+    """Powers of ten, and within few of them also twice and five times as much."""
+    if high - low > 3:
+        return {"dtick": 1 if high - low < 8 else 2}
+    decades = range(int(np.floor(low)), int(np.ceil(high)) + 1)
+    ticks = [factor * 10.0**decade for decade in decades for factor in (1, 2, 5)]
+    ticks = [tick for tick in ticks if 10**low <= tick <= 10**high]
+    return {"tickvals": ticks, "ticktext": [number(tick) for tick in ticks]}
 
 
 def _in_words(line: _Line, across: str) -> str:
