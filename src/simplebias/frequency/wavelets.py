@@ -82,7 +82,7 @@ class WaveletBasis(eqx.Module):
         edges: what lies beyond the ends: `"antireflect"` (turned about the end point: level and slope go on),
             `"symmetric"`, `"periodic"`, or `"zero"`, as PyWavelets pads.
         gaps: whether places may be missing; values are then interpolated linearly across the gaps.
-        positions: at most so many positions, evenly spread; None for one at each point.
+        positions: at most so many positions, every so many points from the first; None for one at each point.
 
     Attributes:
         frequencies: centre frequencies, cycles per unit of the input.
@@ -108,11 +108,11 @@ class WaveletBasis(eqx.Module):
     left: Array
     share: Float[Array, " lattice"]
     order: Array
-    chosen: Array
     frequencies: tuple[float, ...] = eqx.field(static=True)
     positions: tuple[float, ...] = eqx.field(static=True)
     reach: tuple[float, ...] = eqx.field(static=True)
     edges: str = eqx.field(static=True)
+    stride: int = eqx.field(static=True)
 
     def __init__(
         self,
@@ -139,14 +139,13 @@ class WaveletBasis(eqx.Module):
             )  # fmt: skip
         whole = count if edges == "zero" else 3 * count - 2
         kernels = _kernels(known, asked * spacing, whole)
-        size = next_fast_len(2 * whole - 1, real=False) or 2 * whole - 1
+        stride = -(-count // (positions or count))
+        size = stride * (next_fast_len(-(-(2 * whole - 1) // stride), real=False) or 0)
         self.bank = jnp.asarray(_bank(kernels, size), jnp.result_type(complex))
         self.order, self.left, self.share = _filling(host_points(points)[:, 0], lattice)
-        chosen = np.unique(np.rint(np.linspace(0, count - 1, min(positions or count, count))).astype(int))
-        self.chosen = jnp.asarray(chosen)
-        self.frequencies, self.positions = tuple(asked.tolist()), tuple(lattice[chosen].tolist())
+        self.frequencies, self.positions = tuple(asked.tolist()), tuple(lattice[::stride].tolist())
         self.reach = tuple((_reach(known) / asked).tolist())
-        self.edges = edges
+        self.edges, self.stride = edges, stride
 
     def __call__(self, values: ArrayLike) -> Complex[Array, "frequencies positions outputs"]:
         """Wavelet coefficients of `values`.
@@ -304,18 +303,17 @@ def _filling(where: np.ndarray, lattice: np.ndarray) -> tuple[Array, Array, Arra
     return jnp.asarray(order), jnp.asarray(left), jnp.asarray(share, float)
 
 
-def _extended(values: Array, edges: str) -> Array:
-    """Values continued beyond both ends by one less than there are."""
-    before, after = values[1:][::-1], values[:-1][::-1]
-    if edges == "zero":
-        return values
-    if edges == "antireflect":
-        before, after = 2 * values[:1] - before, 2 * values[-1:] - after
-    elif edges == "periodic":
-        before, after = values[1:], values[:-1]
-    else:  # symmetric: the end points are repeated
-        before, after = values[:-1][::-1], values[1:][::-1]
-    return jnp.concatenate([before, values, after])
+def _around(values: Array, edges: str, size: int) -> Array:
+    """Values on a circle of `size` samples: themselves, what follows, zeros, and what goes before."""
+    nothing = values[:0]
+    before, after = {
+        "zero": (nothing, nothing),
+        "antireflect": (2 * values[:1] - values[1:][::-1], 2 * values[-1:] - values[:-1][::-1]),
+        "periodic": (values[1:], values[:-1]),
+        "symmetric": (values[:-1][::-1], values[1:][::-1]),  # the end points are repeated
+    }[edges]
+    missing = size - len(values) - len(before) - len(after)
+    return jnp.concatenate([values, after, jnp.zeros((missing, values.shape[1]), values.dtype), before])
 
 
 @eqx.filter_jit
@@ -323,12 +321,12 @@ def _transform(basis: WaveletBasis, values: Array) -> Array:
     rising = values[basis.order]
     share = basis.share.astype(values.dtype)[:, None]
     filled = (1 - share) * rising[basis.left] + share * rising[basis.left + 1]
-    signal = _extended(filled, basis.edges)
-    start = (signal.shape[0] - filled.shape[0]) // 2
-    turned = jnp.fft.fft(signal, n=basis.bank.shape[1], axis=0)
-    bank = basis.bank.astype(turned.dtype)
+    size, stride, kept = basis.bank.shape[1], basis.stride, len(basis.positions)
+    turned = jnp.fft.fft(_around(filled, basis.edges, size), axis=0)
 
     def filtered(row: Array) -> Array:
-        return jnp.fft.ifft(row[:, None] * turned, axis=0)[start + basis.chosen]
+        # every stride-th sample of an inverse transform is that of the spectrum folded so often
+        folded = jnp.sum(jnp.reshape(row[:, None] * turned, (stride, size // stride, -1)), axis=0) / stride
+        return jnp.fft.ifft(folded, axis=0)[:kept]
 
-    return jax.lax.map(filtered, bank, batch_size=BATCH)
+    return jax.lax.map(filtered, basis.bank.astype(turned.dtype), batch_size=BATCH)
