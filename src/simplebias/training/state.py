@@ -57,7 +57,7 @@ class Plan(eqx.Module):
 
     Args:
         static: the part of the network that is no array.
-        updater: how to step.
+        updater: how to step; None where something else than the loop does.
         task: what to learn.
         points: where snapshots look.
         measures: for each slot (record dimension) the functions of its records.
@@ -65,7 +65,7 @@ class Plan(eqx.Module):
     """
 
     static: PyTree
-    updater: Updater
+    updater: Updater | None
     task: Task
     points: Points
     measures: dict[str, dict[str, Any]]
@@ -77,7 +77,8 @@ def begin(plan: Plan, network: PyTree, key: Key) -> tuple[Member, Fixed]:
     parameters = eqx.filter(network, eqx.is_inexact_array)
     buffers = eqx.filter(network, lambda leaf: eqx.is_array(leaf) and not eqx.is_inexact_array(leaf))
     fixed = Fixed(key, buffers, neurons_of(network))
-    state = jax.tree.map(_settled, plan.updater.init(parameters, plan.task, key=key))
+    carried = () if plan.updater is None else plan.updater.init(parameters, plan.task, key=key)
+    state = jax.tree.map(_settled, carried)
     unseen = jnp.asarray(jnp.nan, jnp.finfo(jnp.result_type(*jax.tree.leaves(parameters))).dtype)
     never = jnp.asarray(-1, jnp.int32)
     return Member(parameters, state, unseen, never, never), fixed
@@ -96,6 +97,7 @@ def rebuild(plan: Plan, member: Member, fixed: Fixed) -> PyTree:
 
 def _advance(plan: Plan, member: Member, fixed: Fixed, step: Int[Array, ""]) -> Member:
     """One step; a member that rests, or finds now that it has to, stays as it is."""
+    assert plan.updater is not None
     static = eqx.combine(fixed.buffers, plan.static)
     parameters, state, loss = plan.updater.update(
         member.parameters, static, plan.task, member.state, step=step, key=fixed.key
@@ -116,8 +118,8 @@ def _advance(plan: Plan, member: Member, fixed: Fixed, step: Int[Array, ""]) -> 
     )
 
 
-def _observe(plan: Plan, member: Member, fixed: Fixed, step: Int[Array, ""], slot: str) -> dict[str, Array]:
-    """The values of the records of one slot."""
+def observe_member(plan: Plan, member: Member, fixed: Fixed, step: Int[Array, ""], slot: str) -> dict[str, Array]:
+    """The values of the records of one slot (record dimension) for one network at one step."""
     snapshot = take_snapshot(rebuild(plan, member, fixed), plan.points, step=step, initial=fixed.initial)
     return {name: jnp.asarray(measure(snapshot)) for name, measure in plan.measures[slot].items()}
 
@@ -161,7 +163,7 @@ def run_block(
         )
         values = {}
         for slot, is_due in due_now.items():
-            look = lambda state, slot=slot: each(lambda member, own: _observe(plan, member, own, end, slot))(
+            look = lambda state, slot=slot: each(lambda member, own: observe_member(plan, member, own, end, slot))(
                 state, fixed
             )
             shapes = jax.eval_shape(look, state)
@@ -218,6 +220,6 @@ def record_shapes(plan: Plan, members: Member, fixed: Fixed) -> dict[str, tuple[
     member, own = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), (members, fixed))
     shapes = {}
     for slot in plan.measures:
-        values = jax.eval_shape(lambda m, f, slot=slot: _observe(plan, m, f, jnp.asarray(0), slot), member, own)
+        values = jax.eval_shape(lambda m, f, slot=slot: observe_member(plan, m, f, jnp.asarray(0), slot), member, own)
         shapes |= {name: (tuple(value.shape), value.dtype) for name, value in values.items()}
     return shapes
