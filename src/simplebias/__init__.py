@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from simplebias.core.snapshot import Measure, Neurons, Record, Snapshot, take_snapshot
     from simplebias.core.task import Classification, Regression, Task
     from simplebias.observation import observe
-    from simplebias.training import resume, train
+    from simplebias.training import minimise, resume, train
 
 __version__ = "0.1.0"
 
@@ -39,6 +39,7 @@ _HOMES = {
     "Regression": "core.task",
     "Task": "core.task",
     "observe": "observation",
+    "minimise": "training",
     "resume": "training",
     "train": "training",
 }
@@ -77,6 +78,7 @@ __all__ = [
     "every",
     "frequency",
     "log_steps",
+    "minimise",
     "networks",
     "observe",
     "pde",

@@ -3,6 +3,7 @@
 from simplebias.training.flow import NormalisedFlow
 from simplebias.training.loop import resume, train
 from simplebias.training.measures import accuracy, cross_entropy, error_measure, loss_measure, mean_squared_error
+from simplebias.training.minimise import minimise
 from simplebias.training.swarm import Perturb, Swarm
 from simplebias.training.updater import Gradient, Updater, optimiser, optimiser_names
 
@@ -17,6 +18,7 @@ __all__ = [
     "error_measure",
     "loss_measure",
     "mean_squared_error",
+    "minimise",
     "optimiser",
     "optimiser_names",
     "resume",
