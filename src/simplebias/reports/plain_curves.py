@@ -104,8 +104,8 @@ def _lines(variable: Variable, rank: int, count: int, colours: dict[str, str]) -
     points, dash = variable.array.attrs.get("marks") == "points", DASHES[rank % len(DASHES)]
     names = _others(variable)
     if not names:
-        colour = ROLES.get(role, COLOURS[(len(colours) + rank) % len(COLOURS)])
-        return [_Line(variable.title, x, values, colour, dash, points)]
+        colour = ROLES.get(role, COLOURS[1 + (len(colours) + rank) % (len(COLOURS) - 2)])  # neither blue nor red
+        return [_Line(variable.title, x, values, colour, "solid" if role or not rank else dash, points)]
     lead = f"{variable.title}, " if count > 1 else ""
     chosen = thin(len(names), LINES)
     return [_Line(lead + names[k], x, values[:, k], colours[names[k]], dash, points) for k in chosen]
