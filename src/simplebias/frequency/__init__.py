@@ -12,7 +12,14 @@ from simplebias.frequency.convergence import (
     relative_error,
 )
 from simplebias.frequency.critical import CriticalDecay, critical_decay
-from simplebias.frequency.depth import CUTOFFS, depth_measure, half_cutoff, low_frequency_ratio, ratio_density
+from simplebias.frequency.depth import (
+    CUTOFFS,
+    depth_measure,
+    half_cutoff,
+    half_cutoff_measure,
+    low_frequency_ratio,
+    ratio_density,
+)
 from simplebias.frequency.filtering import (
     GaussianFilter,
     filter_variances,
@@ -70,6 +77,7 @@ from simplebias.frequency.projection import (
     projection_frequencies,
     projection_spectrum,
 )
+from simplebias.frequency.scales import ScaleAdvice, suggest_scales
 from simplebias.frequency.stopping import (
     SpectralStop,
     clean_error_measure,
@@ -98,6 +106,7 @@ __all__ = [
     "NeuronLaw",
     "NeuronMoments",
     "NoiseFloor",
+    "ScaleAdvice",
     "SpectralAtoms",
     "SpectralStop",
     "WaveletBasis",
@@ -126,6 +135,7 @@ __all__ = [
     "generalisation_bound",
     "gradient_dominance",
     "half_cutoff",
+    "half_cutoff_measure",
     "kernel_memory",
     "kernel_spectrum",
     "lattice_kernel",
@@ -164,6 +174,7 @@ __all__ = [
     "spectrum",
     "spectrum_measure",
     "stop_record",
+    "suggest_scales",
     "uniform_neurons",
     "wavelet_coordinates",
     "wavelet_error_measure",
