@@ -262,7 +262,7 @@ def _by_neighbours(where: np.ndarray, what: np.ndarray) -> tuple:
     """
     rows = np.arange(min(len(where), NEIGHBOURHOOD)) * len(where) // min(len(where), NEIGHBOURHOOD)
     where, what = where[rows], what[rows]
-    distances, nearest = KDTree(where).query(where, k=2)
+    distances, nearest = map(np.asarray, KDTree(where).query(where, k=2))
     apart = distances[:, 1] > 0
     if not apart.any():
         raise InputError("points at different places", "each point twice or more", "Remove duplicates.")
