@@ -18,6 +18,7 @@ from simplebias.core.types import (
     INPUT,
     LAYER,
     LOCAL_FREQUENCY,
+    MIRROR_FREQUENCY,
     NEURON,
     NEURON_OTHER,
     OUTPUT,
@@ -31,7 +32,7 @@ from simplebias.core.types import (
 from simplebias.reports.style import label, thin
 
 ORDER = (
-    *(POINT, INPUT, DIRECTION, FILTER_WIDTH, PART, FREQUENCY, BAND),
+    *(POINT, INPUT, DIRECTION, FILTER_WIDTH, PART, FREQUENCY, MIRROR_FREQUENCY, BAND),
     *(WINDOW, LOCAL_FREQUENCY, POSITION),
     *(LAYER, THRESHOLD, NEURON, NEURON_OTHER, FEATURE, OUTPUT),
 )
