@@ -85,9 +85,7 @@ class NoiseFloor:
         )
         if not self.signal.any():
             return f"The data look like noise alone (std {parts}): there is nothing to learn."
-        bands = [
-            label for label, is_signal in zip(self.bands.labels, self.signal.any(axis=1), strict=True) if is_signal
-        ]
+        bands = [name for name, holds in zip(self.bands.labels, self.signal.tolist(), strict=True) if any(holds)]
         return f"Noise of std {parts}; signal in the bands {', '.join(bands)}."
 
     def transform(self, outputs: ArrayLike) -> np.ndarray:
