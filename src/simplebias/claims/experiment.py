@@ -1,5 +1,6 @@
 """What all experiments share: an ensemble trained from a list of seeds, and the labels of its outputs."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from simplebias.core.snapshot import Measure, Record, Snapshot
 from simplebias.core.task import Task
 from simplebias.core.types import OUTPUT, POINT, Array, ArrayLike, Key, Network
 from simplebias.networks import ensemble
-from simplebias.training import Updater, train
+from simplebias.training import Updater, minimise, train
 
 SEEDS = (101, 102, 103)
 """Seeds of the checks. Those of the measurements from which acceptances were set are smaller."""
@@ -25,7 +26,7 @@ def run_ensemble(
     make: Callable[[Key], Network],
     task: Task,
     *,
-    updater: Updater | optax.GradientTransformation,
+    updater: Updater | optax.GradientTransformation | str,
     steps: int,
     measures: Mapping[str, Record],
     seeds: Sequence[int] = SEEDS,
@@ -33,12 +34,12 @@ def run_ensemble(
     points: ArrayLike | None = None,
     until: float | None = None,
 ) -> Run:
-    """Train a network for each seed, all at once. A member that diverges is marked, and fails the check by its NaN.
+    """Train a network for each seed. A member that diverges is marked, and fails the check by its NaN.
 
     Args:
         make: gives the network of one key.
         task: what to learn.
-        updater: how to step.
+        updater: how to step, or the name of a method of `minimise`, such as `bfgs`.
         steps: how many steps.
         measures: what is recorded.
         seeds: each makes the key of one network.
@@ -53,11 +54,15 @@ def run_ensemble(
         KeyboardInterrupt: after Ctrl-C.
     """
     keys = jax.vmap(jax.random.key)(jnp.asarray(seeds))
-    run = train(
+    door = (
+        functools.partial(minimise, method=updater)
+        if isinstance(updater, str)
+        else functools.partial(train, updater=updater)
+    )
+    run = door(
         ensemble(make, keys),
         task,
         key=jax.random.key(0),
-        updater=updater,
         steps=steps,
         measures=measures,
         seeds=seeds,

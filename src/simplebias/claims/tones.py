@@ -19,7 +19,7 @@ from simplebias.frequency import (
     relative_error_measure,
     spectrum_measure,
 )
-from simplebias.training import loss_measure
+from simplebias.training import Updater, loss_measure
 
 
 class Tones(NamedTuple):
@@ -42,7 +42,7 @@ def harmonic(error: xr.DataArray, k: int) -> xr.DataArray:
 def fit_tones(
     tones: Tones,
     make: Callable[[Key], Network],
-    updater: optax.GradientTransformation,
+    updater: Updater | optax.GradientTransformation | str,
     *,
     steps: int,
     seeds: Sequence[int] = SEEDS,
@@ -54,7 +54,7 @@ def fit_tones(
     Args:
         tones: the target.
         make: gives the network of one key.
-        updater: an optimiser, on the full batch.
+        updater: an optimiser, on the full batch, or the name of a method of `minimise`.
         steps: of training.
         seeds: a member of the ensemble each.
         interval: steps between two records of the relative error.
