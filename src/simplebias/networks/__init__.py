@@ -15,12 +15,14 @@ from simplebias.networks.initialisation import (
     power,
     weight_std,
 )
+from simplebias.networks.vgg import VGG
 
 __all__ = [
     "ACTIVATIONS",
     "INITIALISATIONS",
     "MLP",
     "NETWORKS",
+    "VGG",
     "Activation",
     "Affine",
     "AntiSymmetric",

@@ -69,7 +69,7 @@ class SmallCNN(eqx.Module):
         key: Key,
         dtype: Any = None,
     ):
-        self.image_shape = _image_shape(image_shape)
+        self.image_shape = picture_shape(image_shape)
         for name, sizes in (("channels", channels), ("width", [width]), ("outputs", [outputs])):
             if not len(sizes):
                 raise InputError("channels of at least one convolution", "none")
@@ -77,12 +77,12 @@ class SmallCNN(eqx.Module):
                 check_positive(size, name, integer=True)
         self.activation = find_activation(activation).name
         height, rows, inputs = self.image_shape
-        pooled = (height // POOL) * (rows // POOL) * channels[-1]
+        cells = (height // POOL) * (rows // POOL) * channels[-1]
         kernels = [(KERNEL**2 * a, b) for a, b in zip((inputs, *channels[:-1]), channels, strict=True)]
         rule, dtype = find_initialisation(initialisation), jnp.dtype(jnp.result_type(float) if dtype is None else dtype)
-        sizes = [(fan, kernel, rule.scales((fan, kernel))[0]) for fan, kernel in [*kernels, (pooled, width)]]
+        sizes = [(fan, kernel, rule.scales((fan, kernel))[0]) for fan, kernel in [*kernels, (cells, width)]]
         sizes.append((width, outputs, rule.scales((width, width, outputs))[1]))
-        *hidden, last = _draw(key, sizes, dtype)
+        *hidden, last = draw_layers(key, sizes, dtype)
         self.layers = (*hidden, Affine(last.weight, jnp.zeros(outputs, dtype), last.multiplier))
 
     def __call__(self, point: Point) -> Output:
@@ -100,9 +100,9 @@ class SmallCNN(eqx.Module):
         function, features = find_activation(self.activation), []
         picture = point.reshape(self.image_shape)
         for layer in self.layers[:-2]:
-            picture = function(jax.vmap(jax.vmap(layer))(_patches(picture)))
+            picture = function(convolve(layer, picture))
             features.append(picture)
-        features.append(function(self.layers[-2](_pooled(picture).ravel())))
+        features.append(function(self.layers[-2](pooled(picture).ravel())))
         return tuple(features)
 
     @property
@@ -134,7 +134,8 @@ class SmallCNN(eqx.Module):
         return eqx.tree_at(lambda network: network.layers[-1], copied, negative)
 
 
-def _draw(key: Key, sizes: Sequence[tuple[int, int, LayerScale]], dtype: Any) -> list[Affine]:
+def draw_layers(key: Key, sizes: Sequence[tuple[int, int, LayerScale]], dtype: Any) -> list[Affine]:
+    """Layers of `(inputs, outputs, scale)` each, weights and biases Gaussian."""
     # all at once, which compiles once; in float32 whatever the dtype, so that a key gives one network
     counts = [(inputs + 1) * outputs for inputs, outputs, _ in sizes]
     numbers = jnp.split(jax.random.normal(key, (sum(counts),), jnp.float32), np.cumsum(counts)[:-1])
@@ -145,18 +146,32 @@ def _draw(key: Key, sizes: Sequence[tuple[int, int, LayerScale]], dtype: Any) ->
     return layers
 
 
-def _image_shape(shape: Sequence[int]) -> tuple[int, int, int]:
+def picture_shape(shape: Sequence[int], pooled: int = 1) -> tuple[int, int, int]:
+    """Height, width and channels of a picture that is pooled so many times.
+
+    Returns:
+        The three.
+
+    Raises:
+        InputError: for another shape, or a picture that is too small.
+    """
     if len(shape) not in {2, 3}:
         raise InputError("image_shape as (height, width) or (height, width, channels)", repr(tuple(shape)))
     for size in shape:
         check_positive(size, "image_shape", integer=True)
     height, width = int(shape[0]), int(shape[1])
-    if min(height, width) < POOL:
-        raise InputError(f"pictures of at least {POOL} × {POOL} pixels", f"{height} × {width}")
+    least = POOL**pooled
+    if min(height, width) < least:
+        raise InputError(f"pictures of at least {least} × {least} pixels", f"{height} × {width}")
     return height, width, int(shape[2]) if len(shape) == 3 else 1
 
 
-def _patches(picture: Float[Array, "height width channels"]) -> Float[Array, "height width patch"]:
+def convolve(layer: Affine, picture: Float[Array, "height width channels"]) -> Float[Array, "height width kernels"]:
+    """A layer's kernels on the 3 × 3 pixels around each pixel."""
+    return jax.vmap(jax.vmap(layer))(patches(picture))
+
+
+def patches(picture: Float[Array, "height width channels"]) -> Float[Array, "height width patch"]:
     """The 3 × 3 pixels around each pixel, zeros outside the picture."""
     height, width, _ = picture.shape
     padded = jnp.pad(picture, ((1, 1), (1, 1), (0, 0)))
@@ -164,7 +179,7 @@ def _patches(picture: Float[Array, "height width channels"]) -> Float[Array, "he
     return jnp.concatenate(shifted, axis=2)
 
 
-def _pooled(picture: Float[Array, "height width channels"]) -> Float[Array, "rows columns channels"]:
+def pooled(picture: Float[Array, "height width channels"]) -> Float[Array, "rows columns channels"]:
     """The largest of each 2 × 2 pixels; a last odd row or column is left out."""
     rows, columns = picture.shape[0] // POOL, picture.shape[1] // POOL
     cells = picture[: rows * POOL, : columns * POOL].reshape(rows, POOL, columns, POOL, -1)
