@@ -18,6 +18,7 @@ from simplebias.data import Sample, complete, read
 from simplebias.networks import build, ensemble
 from simplebias.observation.instruments import choose
 from simplebias.observation.options import Options, as_seeds
+from simplebias.observation.prediction import foretell, prediction_notes
 from simplebias.observation.preparation import Prepared, fingerprint, prepare
 from simplebias.observation.summary import summarise
 from simplebias.training import Gradient, optimiser, train
@@ -219,8 +220,10 @@ def _observe(
     keys = jax.vmap(lambda seed: jax.random.fold_in(root, seed))(jnp.asarray(options.seeds))
     dtype = jnp.result_type(float)
     specification = _specification(sample, options)
+    networks = make_networks(prepared, options, keys)
+    foretold = foretell(networks, prepared, options)
     run = train(
-        make_networks(prepared, options, keys),
+        networks,
         prepared.task(dtype),
         key=jax.random.key(1),
         updater=Gradient(optimiser(options.optimiser, options.learning_rate), options.batch_size or None),
@@ -231,12 +234,13 @@ def _observe(
         out=out,
         specification=specification,
         details={"data": _data_card(prepared)},
-        constants=instruments.constants(),
+        constants=instruments.constants().assign(foretold.data_vars).assign_attrs(foretold.attrs),
         resume=resume,
         progress=progress,
         throw=False,
     )
-    run.provenance["summary"] = summarise(run, prepared, options)
+    summary = summarise(run, prepared, options)
+    run.provenance["summary"] = summary | {"notes": [*summary["notes"], *prediction_notes(run.data)]}
     if run.path is not None:
         write_atomic(run.path / SPECIFICATION, json.dumps(specification, indent=1))
         write_description(run.path, run)

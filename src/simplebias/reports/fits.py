@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from simplebias.core.types import FREQUENCY, OUTPUT, POINT
+from simplebias.reports.foretold import foretold
 from simplebias.reports.kinds import Figure, draws
 from simplebias.reports.pictures import pictures, scattered
 from simplebias.reports.reading import Reading, Variable, median
@@ -63,7 +64,8 @@ def over_input(reading: Reading, variable: Variable, output: int) -> Figure:
     side = _spectrum_beside(reading, variable, output)
     places = panels(2 if side else 1, 2 if side else 1, gap=0.1)
     shape = layout(420, xaxis=curve.x_axis | {"domain": places[0]["x"]}, yaxis=curve.y_axis)
-    constant = curve.constant
+    more, more_words = foretold(reading, output, curve.kept)
+    constant = [*curve.constant, *more]
     if side:
         shape |= {"xaxis2": side.x_axis | {"domain": places[1]["x"], "anchor": "y2"}}
         shape |= {"yaxis2": side.y_axis | {"anchor": "x2"}}
@@ -80,7 +82,7 @@ def over_input(reading: Reading, variable: Variable, output: int) -> Figure:
             traces += side.moving(int(np.abs(side.variable.steps - variable.steps[record]).argmin()))
         moments.append((int(variable.steps[record]), traces))
     title = "The fit over training" + (f": {curve.name}" if variable.values.shape[3] > 1 else "")
-    captions = (variable.description, curve.caption, side.caption if side else "")
+    captions = (variable.description, more_words, curve.caption, side.caption if side else "")
     return Figure(
         title if not side else title.replace("The fit", "The fit and its spectrum"),
         animated(constant, moments, shape),
