@@ -123,7 +123,12 @@ class CurvePanel:
         self.target = None if target is None else target[order, output][self.kept]
         self.values = values[..., self.kept]
         split = reading.constant("split", POINT)
-        self.held_out = np.zeros(len(self.x), bool) if split is None else split[order][self.kept] != 0
+        held_out = np.zeros(len(order), bool) if split is None else split[order] != 0
+        self.held_out = held_out[self.kept]
+        trained = order[~held_out]
+        few = held_out.any() and len(trained) <= MARKED and target is not None
+        self.trained = trained if few else trained[:0]
+        self.all_x, self.all_target = points[:, 0], None if target is None else target[:, output]
 
     @property
     def marked(self) -> bool:
@@ -138,8 +143,9 @@ class CurvePanel:
         common = {"type": "scatter", "x": self.x, "legendgroup": "target", "xaxis": "x", "yaxis": "y"}
         common |= {"hovertemplate": "%{fullData.name}<br>%{x:.5g}: %{y:.4g}<extra></extra>"}
         if not self.marked:
-            line = {"color": TARGET, "width": 3.5}
-            return [common | {"mode": "lines", "y": self.target, "name": "target", "line": line}]
+            thin_line = len(self.trained) > 0
+            line = {"color": TARGET, "width": 2 if thin_line else 3.5}
+            return [common | {"mode": "lines", "y": self.target, "name": "target", "line": line}, *self._samples()]
         seen = common | {"mode": "markers", "name": "target", "y": np.where(self.held_out, np.nan, self.target)}
         drawn = [seen | {"marker": {"color": TARGET, "size": 7}}]
         if self.held_out.any():
@@ -147,6 +153,15 @@ class CurvePanel:
             kept = np.where(self.held_out, self.target, np.nan)
             drawn.append(common | {"mode": "markers", "name": "target, for validation", "y": kept, "marker": open_mark})
         return drawn
+
+    def _samples(self) -> list[dict[str, Any]]:
+        """What is trained on, as marks upon the line of a target that is known at many more points."""
+        if not len(self.trained) or self.all_target is None:
+            return []
+        place = {"x": self.all_x[self.trained], "y": self.all_target[self.trained], "xaxis": "x", "yaxis": "y"}
+        marker = {"color": TARGET, "size": 7}
+        shown = {"hovertemplate": "trained on<br>%{x:.5g}: %{y:.4g}<extra></extra>"}
+        return [{"type": "scatter", "mode": "markers", "name": "trained on", "marker": marker} | place | shown]
 
     def moving(self, record: int) -> list[dict[str, Any]]:
         """The network at one record: seeds, then their median."""
