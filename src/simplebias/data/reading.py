@@ -19,6 +19,7 @@ _KINDS = {
     "a NumPy file": ((".npz", ".npy"), ("inputs", "target", "classification", "limit")),
     "a picture": ((".png", ".jpg", ".jpeg"), ("size",)),
     "a recording": ((".wav",), ("limit",)),
+    "CIFAR pictures": ((".bin", ".tar.gz", ".tgz", ".tar"), ("classification", "limit")),
     "idx pictures": (("idx3-ubyte", "idx3-ubyte.gz", "idx1-ubyte", "idx1-ubyte.gz"), ("classification", "limit")),
 }
 _REMEDIES = {
@@ -30,6 +31,7 @@ _REMEDIES = {
     ".mp3": "Convert it to WAV.",
     ".flac": "Convert it to WAV.",
     ".ogg": "Convert it to WAV.",
+    ".mat": "Save the arrays with numpy.savez.",
     ".pkl": "Pickled files are never opened: save the arrays with numpy.savez.",
     ".pickle": "Pickled files are never opened: save the arrays with numpy.savez.",
 }
@@ -49,7 +51,8 @@ def read(
 
     The ending of the file says what it is: a table (`.csv .tsv .parquet`, the first two also with `.gz`), NumPy arrays
     (`.npz .npy`), a picture (`.png .jpg .jpeg`), a recording (`.wav`) or labelled pictures (`…images-idx3-ubyte`, also
-    with `.gz`, or MNIST's folder). A file or folder that exists goes before a shipped sample of the same name.
+    with `.gz`, or MNIST's folder; CIFAR's binary version as its folder, `.bin` or `.tar.gz`). A file or folder that
+    exists goes before a shipped sample of the same name.
 
     Args:
         source: a name in `SAMPLES`, or a path.
@@ -59,7 +62,7 @@ def read(
         header: tables of text: whether the first row names the columns; by default found out.
         classification: whether the target names classes; by default if it is text.
         size: pictures: reduce the longer side to at most so many pixels (64 by default).
-        limit: keep the first so many rows (all by default), moments of a recording (8000) or idx pictures (2000).
+        limit: keep the first so many rows (all by default), moments of a recording (8000) or labelled pictures (2000).
 
     Returns:
         The sample; its notes tell everything that was done to the data.
@@ -119,7 +122,7 @@ def _locate(source: str | os.PathLike[str]) -> tuple[Path, ShippedSample | None]
 def _kind(path: Path) -> str:
     name = path.name.lower()
     if path.is_dir():
-        return "idx pictures"
+        return _kind_of_folder(path)
     for kind, (endings, _) in _KINDS.items():
         if name.endswith(endings):
             return kind
@@ -129,6 +132,15 @@ def _kind(path: Path) -> str:
         str(path),
         _REMEDIES.get(path.suffix.lower(), "Convert it to one of these."),
     )
+
+
+def _kind_of_folder(path: Path) -> str:
+    from simplebias.data.cifar import find_batches, holds_pickles
+
+    try:
+        return "CIFAR pictures" if find_batches(path) or holds_pickles(path) else "idx pictures"
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {error.strerror}: make it readable for you") from error
 
 
 def _check_options(path: Path, kind: str, given: dict[str, Any]) -> None:
@@ -160,10 +172,14 @@ def _read(path: Path, kind: str, given: dict[str, Any], shipped: ShippedSample |
         from simplebias.data.audio import read_audio
 
         return read_audio(path, **given)
-    from simplebias.data.idx import read_idx
-
     if given.pop("classification", True) is False:
         raise InputError(f"classification for the labels of {path}", "classification refused", "Leave it out.")
+    if kind == "CIFAR pictures":
+        from simplebias.data.cifar import read_cifar
+
+        return read_cifar(path, **given)
+    from simplebias.data.idx import read_idx
+
     return read_idx(path, maximum=255.0 if shipped is None else shipped.maximum, **given)
 
 
