@@ -71,6 +71,7 @@ from simplebias.frequency.measures import (
     spectrum_measure,
 )
 from simplebias.frequency.noise import NoiseFloor, noise_floor
+from simplebias.frequency.parity import ParitySplit, parity_corners, parity_split, parity_transform
 from simplebias.frequency.projection import (
     principal_directions,
     project,
@@ -106,6 +107,7 @@ __all__ = [
     "NeuronLaw",
     "NeuronMoments",
     "NoiseFloor",
+    "ParitySplit",
     "ScaleAdvice",
     "SpectralAtoms",
     "SpectralStop",
@@ -156,6 +158,9 @@ __all__ = [
     "neuron_moments",
     "noise_floor",
     "octave_bands",
+    "parity_corners",
+    "parity_split",
+    "parity_transform",
     "peaks",
     "power",
     "principal_directions",

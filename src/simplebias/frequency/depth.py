@@ -11,6 +11,8 @@ about `√k₀ / (2π)` cycles per unit of the features. Where `LFR` reaches one
 is of low frequency. Much of this is the features' *size*: with `normalised` distances are divided by their median.
 """
 
+from collections.abc import Callable
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -176,7 +178,62 @@ def depth_measure(
     )
 
 
+def half_cutoff_measure(
+    points: ArrayLike, values: ArrayLike, depth: int, cutoffs: ArrayLike = CUTOFFS, *, normalised: bool = False
+) -> Measure:
+    """The cutoff `k_half` at which LFR first reaches one half, for each hidden layer, `(layer,)`.
+
+    Costs as much as `depth_measure`, and keeps one number of each layer.
+
+    Args:
+        points: inputs to look at, `(points, inputs)`.
+        values: the target there, `(points, outputs)`.
+        depth: number of hidden layers.
+        cutoffs: `k₀`, `(cutoffs,)`, ascending.
+        normalised: whether to divide distances by their median in each layer.
+
+    Returns:
+        The measure. Constant features of a layer (dead neurons) give infinity, and NaN if normalised.
+
+    Raises:
+        InputError: as `depth_measure`.
+
+    References:
+        A summary of our own of the ratio density function of arXiv:2007.14313.
+
+    Example:
+        >>> from simplebias.core.snapshot import take_snapshot
+        >>> from simplebias.networks import MLP
+        >>> x = jnp.linspace(-1, 1, 20)[:, None]
+        >>> measure = half_cutoff_measure(x, jnp.sin(9 * x), depth=3)
+        >>> measure(take_snapshot(MLP(1, 1, 8, 3, key=jax.random.key(0)), x)).shape
+        (3,)
+    """
+    ratios = depth_measure(points, values, depth, cutoffs, normalised=normalised)
+    words = ", distances divided by their median" if normalised else ""
+    return Measure(
+        function=_Halves(ratios.function, _as_cutoffs(cutoffs)),
+        dims=(LAYER,),
+        coords={LAYER: ratios.coords[LAYER]},
+        description=(
+            f"Cutoff at which half of the target is of low frequency as a function of each layer's features{words}: "
+            "small where the layers above have an easy task."
+        ),
+        references=("xu2020deep",),
+        attributes={"long_name": f"cutoff of one half{', normalised' if normalised else ''}", "scale": "log"},
+    )
+
+
 _compiled = jax.jit(low_frequency_ratio, static_argnames="normalised")
+
+
+class _Halves(eqx.Module):
+    ratios: Callable[[Snapshot], Array]
+    cutoffs: Array
+
+    def __call__(self, snapshot: Snapshot) -> Array:
+        ratios = self.ratios(snapshot)
+        return _half(ratios, self.cutoffs.astype(ratios.dtype))
 
 
 class _Ratios(eqx.Module):
@@ -287,4 +344,4 @@ def _median_squared_distance(features: Array) -> Scalar:
     return (ordered[middle - 1] + ordered[middle]) / 2
 
 
-__all__ = ["CUTOFFS", "depth_measure", "half_cutoff", "low_frequency_ratio", "ratio_density"]
+__all__ = ["CUTOFFS", "depth_measure", "half_cutoff", "half_cutoff_measure", "low_frequency_ratio", "ratio_density"]
