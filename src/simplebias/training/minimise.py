@@ -183,7 +183,10 @@ class _Descent:
         interrupt: whether to stop.
         bar: shows how far it is.
         calls: of the loss so far.
-        best: parameters and loss after the last iteration, as SciPy holds them.
+        here: its parameters after the last iteration, as SciPy holds them.
+        loss: its loss there.
+        began: when it began, in seconds.
+        saved: when the folder was last brought up to date.
     """
 
     ledger: Ledger
