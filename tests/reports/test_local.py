@@ -104,6 +104,8 @@ def test_an_error_alone_draws_the_map():
     alone = data.drop_vars(["wavelet", "target_wavelet"]).assign(wavelet_error=error.transpose("seed", "record", ...))
     ours, theirs = (drawn(one, "What was learned when, and where")[0].plotly["data"][0] for one in (alone, data))
     np.testing.assert_allclose(ours["z"], theirs["z"])
+    both = data.assign(wavelet_error=alone["wavelet_error"])
+    assert len(drawn(both, "What was learned when, and where")) == 1
 
 
 def test_windows_go_from_slow_to_fast():

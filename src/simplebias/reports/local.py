@@ -34,7 +34,7 @@ ROWS, COLUMNS = 40, 128
 """Frequencies and positions drawn of one."""
 DECADES = 2.0
 """Powers of ten of amplitude between the lightest and the darkest colour."""
-FLOOR = 0.05
+FLOOR = 0.1
 """Share of the target's largest amplitude below which there is nothing to learn in a cell."""
 NEAR, HOLD = 0.2, 3
 """Relative error below which a cell counts as learned, and for how many records it must stay there."""
@@ -68,6 +68,7 @@ def windows(reading: Reading, variables: Sequence[Variable]) -> list[Figure]:
 def wavelet_view(reading: Reading, variables: Sequence[Variable]) -> list[Figure]:
     """Which frequency sits where: target and network side by side, and when each place was learned."""
     figures = []
+    told = any(set(one.dims) == {LOCAL_FREQUENCY, POSITION} for one in reading.variables)  # draws its own map
     for variable in variables:
         target = reading.target(variable)
         for output in range(min(variable.values.shape[-1], PANELS)):
@@ -76,7 +77,7 @@ def wavelet_view(reading: Reading, variables: Sequence[Variable]) -> list[Figure
             figure = _side_by_side(reading, variable, values, goal)
             more = f": {reading.output_name(variable, output)}" if variable.values.shape[-1] > 1 else ""
             figures.append(_named(figure, "Which frequency sits where" + more))
-            if goal is not None and np.abs(goal).max() > 0:
+            if goal is not None and np.abs(goal).max() > 0 and not told:
                 size = np.abs(goal)
                 error = np.abs(values - goal) / np.where(size < FLOOR * size.max(), np.nan, size)
                 figures.append(
@@ -131,7 +132,8 @@ def _axes(reading: Reading, variable: Variable) -> tuple[dict[str, Any], dict[st
     half = 0.5 * (rates[-1] - rates[0]) / max(len(rates) - 1, 1) or 0.1
     x = axis(label(reading.input_name(0)), range=[float(places[0]), float(places[-1])])
     title = f"local frequency ({unit})" if unit else "local frequency"
-    return x, log_axis(label(title), range=[float(rates[0] - half), float(rates[-1] + half)], showgrid=False)
+    ends = [float(rates[0] - half), float(rates[-1] + half)]
+    return x, log_axis(label(title), range=ends, showgrid=False, dtick=1 if ends[1] - ends[0] > 1.5 else "D2")
 
 
 def _cone(variable: Variable, suffix: str = "") -> list[dict[str, Any]]:
@@ -223,15 +225,15 @@ def _when(reading: Reading, variable: Variable, error: np.ndarray) -> Figure:
     found = learned_steps(error[:last][:, rows][:, :, columns], steps)
     known = np.isfinite(found)
     at = np.log10(step_places(steps))
-    low, high = float(at[0]), float(at[-1])
-    never = high + 0.12 * max(high - low, 0.1)
     z = np.full(found.shape, np.nan)
     z[known] = at[np.searchsorted(steps, found[known])]
+    low, high = float(z[known].min() if known.any() else at[0]), float(at[-1])
+    never = high + 0.12 * max(high - low, 0.1)
     z[np.isinf(found)] = never
     x, y = _axes(reading, variable)
     ticks = [tick for tick in range(int(np.ceil(low)), int(np.floor(high)) + 1) if tick >= 0]
     bar = {"title": {"text": "learned at step", "side": "right", "font": {"size": 12}}, "tickfont": {"size": 12}}
-    bar |= {"thickness": 12, "len": 1, "outlinewidth": 0, "ypad": 0, "tickvals": [*ticks, never]}
+    bar |= {"thickness": 12, "len": 1, "outlinewidth": 0, "ypad": 0, "tickvals": [*ticks, 0.5 * (high + never)]}
     bar |= {"ticktext": [*(f"{10**tick}" for tick in ticks), "never"]}
     split = (high - low) / (never - low)
     colours = [[split * place / LEARNED[2][0], colour] for place, colour in LEARNED[:3]]
