@@ -1,3 +1,4 @@
+import importlib.util
 import json
 
 import jax
@@ -162,3 +163,25 @@ def test_arrays_that_cannot_be_used_are_refused():
         observe(X, np.ones_like(X))
     with pytest.raises(InputError, match="Did you mean"):
         observe(X, Y, wdith=3)
+
+
+def test_evenly_spaced_data_show_which_frequency_sits_where():
+    pytest.importorskip("pywt")
+    run = observe(np.delete(X, 7), np.delete(Y, 7), **QUICK)
+    wavelet, target = run.data["wavelet"], run.data["target_wavelet"]
+    assert set(wavelet.dims) == {"seed", *run.data["outputs"].dims[1:2], *target.dims}
+    assert set(target.dims) == {"local_frequency", "position", "output"}
+    assert run.data["reach"].dims == ("local_frequency",)
+    assert (np.diff(run.data["local_frequency"]) > 0).all()
+    assert run.data["local_frequency"].max() <= 0.5 / np.diff(X).min()
+    assert not any("PyWavelets" in note for note in run.provenance["summary"]["notes"])
+    assert "wavelet" not in observe(X**3, Y, **QUICK).data
+
+
+def test_without_pywavelets_the_page_says_how_to_get_the_view(monkeypatch):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "pywt" else found(name, *rest))
+    run = observe(X, Y, **QUICK)
+    assert "wavelet" not in run.data
+    assert any('pip install "simplebias[wavelets]"' in note for note in run.provenance["summary"]["notes"])
+    assert not any("PyWavelets" in note for note in observe(X**3, Y, **QUICK).provenance["summary"]["notes"])

@@ -1,6 +1,7 @@
 """Which measures to take of which data, and the labelled constants that belong beside them."""
 
 import dataclasses
+import importlib.util
 import warnings
 from typing import Any
 
@@ -19,17 +20,32 @@ from simplebias.condensation import (
 )
 from simplebias.core.schedule import log_steps
 from simplebias.core.snapshot import Measure, Record, Snapshot
-from simplebias.core.types import BAND, DIRECTION, FILTER_WIDTH, FREQUENCY, INPUT, OUTPUT, POINT, Array, Schedule
+from simplebias.core.types import (
+    BAND,
+    DIRECTION,
+    FILTER_WIDTH,
+    FREQUENCY,
+    INPUT,
+    LOCAL_FREQUENCY,
+    OUTPUT,
+    POINT,
+    POSITION,
+    Array,
+    Schedule,
+)
 from simplebias.frequency import (
     Bands,
     FourierBasis,
     GaussianFilter,
+    WaveletBasis,
     band_error_measure,
     band_share,
     complete_lattice,
+    depth_measure,
     filter_variances,
     filtering_measure,
     gap_filling_basis,
+    half_cutoff_measure,
     natural_frequencies,
     octave_bands,
     principal_directions,
@@ -39,6 +55,10 @@ from simplebias.frequency import (
     projection_spectrum,
     relative_error_measure,
     spectrum_measure,
+    wavelet_coordinates,
+    wavelet_frequencies,
+    wavelet_measure,
+    wavelet_modulus,
 )
 from simplebias.observation.options import Options
 from simplebias.observation.preparation import Prepared
@@ -56,6 +76,15 @@ DIRECTIONS = 2
 """Principal directions onto which many inputs are projected."""
 PROJECTED_FREQUENCIES = 20
 """Frequencies along each of them."""
+LOCAL_FREQUENCIES, POSITIONS = 32, 128
+"""Frequencies and positions of a wavelet view."""
+LEAST_VIEW, LONGEST_VIEW = 32, 50_000
+"""Points from and up to which a wavelet view is kept: each look transforms all of them at each frequency."""
+FAINTEST = 0.05
+"""Share of the largest wavelet amplitude of the target below which higher frequencies are left out of the view."""
+
+DEEP_POINTS, DEEP_VIEWS = 300, 12
+"""Points at which the features of each layer are looked at, and how often: each look takes all pairs of them."""
 
 
 @dataclasses.dataclass
@@ -97,10 +126,12 @@ def choose(prepared: Prepared, options: Options) -> Instruments:
     if inputs <= 2:
         chosen.records["outputs"] = Record(_outputs_measure(prepared), at=rarely)
         _add_spectrum(chosen, prepared, options, often, rarely)
+        _add_wavelets(chosen, prepared, rarely)
     else:
         _add_projection(chosen, prepared, often)
         _add_filtering(chosen, prepared, often, rarely)
     _add_neurons(chosen, prepared, options, often, rarely)
+    _add_depth(chosen, prepared, options)
     return chosen
 
 
@@ -220,6 +251,28 @@ def _add_spectrum(chosen: Instruments, prepared: Prepared, options: Options, oft
     chosen.attributes["window"] = window or "none"
 
 
+def can_show_wavelets(prepared: Prepared) -> bool:
+    """Whether there is one input, evenly spaced but for gaps, and not too long, PyWavelets or not."""
+    points = prepared.sample.points
+    return points.shape[1] == 1 and LEAST_VIEW <= len(points) <= LONGEST_VIEW and complete_lattice(points) is not None
+
+
+def _add_wavelets(chosen: Instruments, prepared: Prepared, rarely: Schedule) -> None:
+    """Which frequency sits where, in cycles per unit of the data, if PyWavelets is there."""
+    if not can_show_wavelets(prepared) or importlib.util.find_spec("pywt") is None:
+        return
+    points, unit, transform = prepared.sample.points, prepared.sample.input_units[0], _transform(prepared)
+    frequencies = wavelet_frequencies(points, LOCAL_FREQUENCIES)
+    amplitude = wavelet_modulus(WaveletBasis(points, frequencies, gaps=True)(prepared.targets)).max(axis=1)
+    highest = int(np.flatnonzero(np.asarray(amplitude) >= FAINTEST * float(amplitude.max()))[-1])
+    frequencies = np.geomspace(frequencies[0], frequencies[min(highest + 1, len(frequencies) - 1)], LOCAL_FREQUENCIES)
+    basis = WaveletBasis(points, frequencies, gaps=True, positions=POSITIONS)
+    chosen.coords |= wavelet_coordinates(basis, unit=unit)
+    target = np.asarray(basis(prepared.targets))
+    chosen.variables["target_wavelet"] = ((LOCAL_FREQUENCY, POSITION, OUTPUT), target, {"units": ""})
+    chosen.records["wavelet"] = Record(wavelet_measure(basis, transform=transform), at=rarely)
+
+
 def _inner(frequencies: np.ndarray) -> np.ndarray:
     """The lattice of the lowest frequencies in two dimensions."""
     steps = np.array([np.unique(np.abs(column))[1] for column in frequencies.T])
@@ -272,4 +325,18 @@ def _add_neurons(chosen: Instruments, prepared: Prepared, options: Options, ofte
     chosen.records["cosine_similarity"] = Record(cosine_similarity_measure(1, limit=DRAWN_NEURONS), at=log_steps(4))
 
 
-__all__ = ["Instruments", "choose", "is_periodic"]
+def _add_depth(chosen: Instruments, prepared: Prepared, options: Options) -> None:
+    """How low the target's frequencies are as a function of each layer's features, from two hidden layers on."""
+    assert options.depth is not None
+    if options.depth < 2:
+        return
+    rows = np.unique(np.linspace(0, len(prepared.points) - 1, DEEP_POINTS).astype(int))
+    points, targets = (jnp.asarray(array[rows], float) for array in (prepared.points, prepared.targets))
+    if len(rows) < LEAST_VIEW or not bool((jnp.ptp(targets, axis=0) > 0).any()):
+        return
+    looks = log_steps(DEEP_VIEWS)
+    chosen.records["half_cutoff"] = Record(half_cutoff_measure(points, targets, options.depth), at=looks)
+    chosen.records["low_frequency_ratio"] = Record(depth_measure(points, targets, options.depth), at=log_steps(2))
+
+
+__all__ = ["Instruments", "can_show_wavelets", "choose", "is_periodic"]

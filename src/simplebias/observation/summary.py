@@ -8,6 +8,7 @@ from simplebias.core.errors import Outcome
 from simplebias.core.run import Run
 from simplebias.core.types import SEED
 from simplebias.observation.findings import LEARNED, NOTICEABLE, Findings, find, medians_over_seeds, spectral_stop
+from simplebias.observation.instruments import can_show_wavelets
 from simplebias.observation.options import Options
 from simplebias.observation.preparation import Prepared
 from simplebias.observation.tables import LAZY, fit_table, lines_table, neuron_tables, parts_table, stopping_table
@@ -46,7 +47,7 @@ def summarise(run: Run, prepared: Prepared, options: Options) -> dict[str, Any]:
         "title": f"{prepared.sample.name}: what {_network_words(options)} learned, and when",
         "headline": _headline(found, prepared),
         "advice": advise(found, run, options),
-        "notes": [*prepared.notes, *_outcome_notes(run)],
+        "notes": [*prepared.notes, *_view_notes(run, prepared), *_outcome_notes(run)],
         "tables": [each for each in tables if each is not None],
     }
 
@@ -163,6 +164,13 @@ def _advise_simple(found: Findings) -> str:
     if found.regret > REGRET:
         return f"{when}Validation is best near step {number(found.best_step)}; later steps gain nothing on new points."
     return f"{when}The network uses its width, and validation does not suffer: nothing to change."
+
+
+def _view_notes(run: Run, prepared: Prepared) -> list[str]:
+    """How to get a view that the data would allow."""
+    if "wavelet" in run.data or not can_show_wavelets(prepared):
+        return []
+    return ['which frequency sits where is drawn too once PyWavelets is there: pip install "simplebias[wavelets]"']
 
 
 def _outcome_notes(run: Run) -> list[str]:
