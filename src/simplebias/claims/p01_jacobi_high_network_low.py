@@ -76,7 +76,10 @@ def _every_mode(damping: float) -> xr.Dataset:
     at = np.union1d(log_steps(60)(1000), [EXACT])
     data = jacobi(poisson_tones(), INTERVALS, initial=start, damping=damping, sweeps=1000, at=at)
     size = abs(data["mode_error"])
-    words = {"long_name": "relative error", "description": "Amplitude of each sine mode of the error, 1 at first."}
+    words = {
+        "long_name": "relative error",
+        "description": "Amplitude of each sine mode of the error, 1 at first; a step is a sweep.",
+    }
     alike = {"power": (FREQUENCY, np.ones(INTERVALS - 1), {"description": "every mode alike"})}
     later = data["mode_error"].isel({RECORD: int(np.searchsorted(at, EXACT))})
     kept = {

@@ -216,10 +216,20 @@ def _labelled(
     exact = error[0] * factor ** (steps[:, None] - steps[0])
     over = (RECORD, FREQUENCY)
     words = {
-        "error": ((RECORD,), found["error"][kept], "Largest error over the points.", {"panel": "error"}),
+        "error": (
+            (RECORD,),
+            found["error"][kept],
+            "Largest error over the points; a step is a sweep.",
+            {"panel": "error"},
+        ),
         "mode_error": (over, error, "Amplitude of the error in each sine mode.", {}),
         "exact_mode_error": (over, exact, "The first amplitude times the exact factor of the sweeps.", {}),
-        "relative_error": (over, relative, "Error of each sine mode, by the amplitude of the solution.", {}),
+        "relative_error": (
+            over,
+            relative,
+            "Error of each sine mode, by the amplitude of the solution; a step is a sweep.",
+            {},
+        ),
     }
     common = {"references": "xu2019frequency", "units": ""}
     variables: dict[str, Any] = {
