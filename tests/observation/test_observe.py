@@ -185,3 +185,14 @@ def test_without_pywavelets_the_page_says_how_to_get_the_view(monkeypatch):
     assert "wavelet" not in run.data
     assert any('pip install "simplebias[wavelets]"' in note for note in run.provenance["summary"]["notes"])
     assert not any("PyWavelets" in note for note in observe(X**3, Y, **QUICK).provenance["summary"]["notes"])
+
+
+@pytest.mark.parametrize(("depth", "there"), [(1, False), (3, True)])
+def test_two_hidden_layers_or_more_are_seen_in_depth(depth, there):
+    x = np.linspace(-1, 1, 64, endpoint=False)
+    run = simplebias.observe(x, np.sin(3 * np.pi * x), width=8, depth=depth, steps=5, seeds=2)
+    assert ("half_cutoff" in run.data) is there
+    assert any("half of the target" in note for note in run.provenance["summary"]["notes"]) is there
+    if there:
+        assert run.data["half_cutoff"].sizes["layer"] == depth
+        assert set(run.data["low_frequency_ratio"].dims) >= {"layer", "cutoff"}

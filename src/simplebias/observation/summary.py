@@ -6,8 +6,16 @@ import numpy as np
 
 from simplebias.core.errors import Outcome
 from simplebias.core.run import Run
-from simplebias.core.types import SEED
-from simplebias.observation.findings import LEARNED, NOTICEABLE, Findings, find, medians_over_seeds, spectral_stop
+from simplebias.core.types import LAYER, SEED
+from simplebias.observation.findings import (
+    LEARNED,
+    NOTICEABLE,
+    Findings,
+    find,
+    medians_over_seeds,
+    record_dimension,
+    spectral_stop,
+)
 from simplebias.observation.instruments import can_show_wavelets
 from simplebias.observation.options import Options
 from simplebias.observation.preparation import Prepared
@@ -47,7 +55,7 @@ def summarise(run: Run, prepared: Prepared, options: Options) -> dict[str, Any]:
         "title": f"{prepared.sample.name}: what {_network_words(options)} learned, and when",
         "headline": _headline(found, prepared),
         "advice": advise(found, run, options),
-        "notes": [*prepared.notes, *_view_notes(run, prepared), *_outcome_notes(run)],
+        "notes": [*prepared.notes, *_depth_notes(run), *_view_notes(run, prepared), *_outcome_notes(run)],
         "tables": [each for each in tables if each is not None],
     }
 
@@ -171,6 +179,24 @@ def _view_notes(run: Run, prepared: Prepared) -> list[str]:
     if "wavelet" in run.data or not can_show_wavelets(prepared):
         return []
     return ['which frequency sits where is drawn too once PyWavelets is there: pip install "simplebias[wavelets]"']
+
+
+def _depth_notes(run: Run) -> list[str]:
+    """How low the target's frequencies are for the layers above the first and above the last, before and after."""
+    if "half_cutoff" not in run.data:
+        return []
+    half = run.data["half_cutoff"]
+    middle = half.median(SEED).transpose(record_dimension(run.data, "half_cutoff"), LAYER).values[[0, -1]][:, [0, -1]]
+    if not (np.isfinite(middle) & (middle > 0)).all():
+        return []
+    words = ", ".join(f"{first:.3g} → {last:.3g}" for first, last in middle)
+    before, after = middle[:, 1] / middle[:, 0]
+    verdict = "deeper layers face lower frequencies" if after < 1 else "deeper layers do not face lower frequencies"
+    change = f"a factor of {after:.2g}, before training {before:.2g}"
+    return [
+        f"cutoff that keeps half of the target, features of the first hidden layer → the last, before and after "
+        f"training: {words}; {verdict} ({change}; the size of features counts)"
+    ]
 
 
 def _outcome_notes(run: Run) -> list[str]:
