@@ -1,4 +1,4 @@
-"""The real pictures of the high-dimensional claims: digits that the package ships, or MNIST where the user has it."""
+"""The real pictures of the high-dimensional claims: shipped digits, and MNIST and CIFAR where the user has them."""
 
 import os
 from typing import NamedTuple
@@ -10,6 +10,8 @@ from simplebias.data import Sample, read
 
 MNIST = "SIMPLEBIAS_MNIST"
 """Environment variable with the folder of MNIST's idx files, used at full scale."""
+CIFAR = "SIMPLEBIAS_CIFAR"
+"""Environment variable with the folder or archive of CIFAR's binary version, used at full scale."""
 
 
 class Pictures(NamedTuple):
@@ -19,7 +21,7 @@ class Pictures(NamedTuple):
         points: `(pictures, pixels)` in [0, 1].
         labels: `(pictures,)` whole numbers.
         one_hot: `(pictures, classes)`.
-        image_shape: `(height, width)`.
+        image_shape: `(height, width)`, in colour `(height, width, 3)`.
         name: what they are.
     """
 
@@ -35,10 +37,12 @@ def pictures(count: int) -> Pictures:
     return _from(read("digits"), count, "digits")
 
 
-def mnist(count: int, scale: Scale) -> Pictures | None:
-    """The first so many pictures of MNIST at full scale, None unless `SIMPLEBIAS_MNIST` names their folder."""
-    folder = os.environ.get(MNIST)
-    return _from(read(folder, limit=count), count, "MNIST") if folder and scale == Scale.FULL else None
+def larger_pictures(count: int, scale: Scale) -> list[Pictures]:
+    """The first so many pictures of MNIST and of CIFAR at full scale, where `SIMPLEBIAS_…` names their place."""
+    places = {"MNIST": os.environ.get(MNIST), "CIFAR": os.environ.get(CIFAR)}
+    if scale != Scale.FULL:
+        return []
+    return [_from(read(place, limit=count), count, name) for name, place in places.items() if place]
 
 
 def _from(sample: Sample, count: int, name: str) -> Pictures:
