@@ -7,6 +7,7 @@ import xarray as xr
 
 from simplebias.core.types import BAND, FILTER_WIDTH, PART, RECORD, SEED
 from simplebias.frequency import convergence_step
+from simplebias.observation.noise import NoiseFindings, find_noise
 from simplebias.observation.options import Options
 
 LEARNED, HOLD = 0.1, 10
@@ -33,6 +34,7 @@ class Findings:
         effective_before: the same before training; with one input there are few directions from the start.
         widths: neurons in each layer.
         change: relative change of the input weights of each layer, medians.
+        noise: what was found of noise in 1-D data, None if nothing.
     """
 
     learned: np.ndarray
@@ -48,6 +50,7 @@ class Findings:
     effective_before: np.ndarray
     widths: np.ndarray
     change: np.ndarray
+    noise: NoiseFindings | None = None
 
 
 def find(data: xr.Dataset, options: Options) -> Findings:
@@ -76,6 +79,7 @@ def find(data: xr.Dataset, options: Options) -> Findings:
         effective_before=neurons.values[0],
         widths=np.full(options.depth or 1, factor * (options.width or 1)),
         change=np.asarray(change.median(SEED)),
+        noise=find_noise(data),
     )
 
 

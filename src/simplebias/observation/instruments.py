@@ -60,6 +60,7 @@ from simplebias.frequency import (
     wavelet_measure,
     wavelet_modulus,
 )
+from simplebias.observation.noise import noise_records
 from simplebias.observation.options import Options
 from simplebias.observation.preparation import Prepared
 from simplebias.training import error_measure
@@ -130,6 +131,10 @@ def choose(prepared: Prepared, options: Options) -> Instruments:
     else:
         _add_projection(chosen, prepared, often)
         _add_filtering(chosen, prepared, often, rarely)
+    noise = noise_records(prepared, often, rarely, _frequency_unit(prepared))
+    chosen.records |= noise.records
+    chosen.variables |= noise.variables
+    chosen.coords |= noise.coords
     _add_neurons(chosen, prepared, options, often, rarely)
     _add_depth(chosen, prepared, options)
     return chosen

@@ -119,9 +119,31 @@ def advise(found: Findings, run: Run, options: Options) -> str:
             f"Stop near step {number(found.best_step)}: after it the validation loss rises to {found.regret:.1f} times "
             "its lowest, while only the trained points are fitted better."
         )
+    if found.noise is not None and (words := _advise_noise(found, missing)):
+        return words
     if missing.any() and found.bands:
         return _advise_missing(found, missing, medians, options)
     return _advise_simple(found)
+
+
+def _advise_noise(found: Findings, missing: np.ndarray) -> str:
+    """Advice for noisy data, empty if noise has not been learned and is not all that is left to learn."""
+    noise = found.noise
+    assert noise is not None
+    if not noise.signal:
+        return "The data look like noise alone: there is nothing to learn."
+    if noise.regret > OVERFIT and noise.step < 0.8 * found.last_step:
+        return (
+            f"Stop near step {number(noise.step)}: after it the network learns the noise of the data, and the error "
+            f"estimated from their spectrum rises to {noise.regret:.1f} times its lowest."
+        )
+    share, left = float(np.mean(noise.std**2)), float(found.shares[missing].sum())
+    if missing.any() and left <= 1.2 * share:
+        return (
+            f"What is not learned, {percent(left)} of the power, is no more than the noise in the data, "
+            f"{percent(share)}: training longer would learn noise."
+        )
+    return ""
 
 
 def _advise_missing(found: Findings, missing: np.ndarray, medians: np.ndarray, options: Options) -> str:

@@ -76,10 +76,24 @@ def stopping_table(found: Findings) -> dict[str, Any]:
     if np.isfinite(found.best_step):
         after = "the last record" if found.best_step >= found.last_step else f"step {number(found.best_step)}"
         rows.append(["lowest validation loss", after, f"the end is {found.regret:.2f} times as high"])
+    if found.noise is not None:
+        rows.append(_noise_row(found))
     stop = spectral_stop(found)
     where = f"step {number(stop)}" if np.isfinite(stop) else "not reached"
-    rows.append(["by spectrum", where, "all parts that were ever learned, and carry power, had been learned"])
+    rows.append(["by order of bands", where, "all parts that were ever learned, and carry power, had been learned"])
     return table("When to stop", ["criterion", "best step", "meaning"], rows, "medians over seeds")
+
+
+def _noise_row(found: Findings) -> list[str]:
+    """The step proposed from the noise floor of the data."""
+    noise = found.noise
+    assert noise is not None
+    if not noise.signal:
+        return ["by spectrum (noise floor)", "step 0", "the data look like noise alone"]
+    after = "the last record" if noise.step >= found.last_step else f"step {number(noise.step)}"
+    stds = " and ".join(f"{std:.2g}" for std in noise.std[noise.std > 0])
+    words = f"noise of {stds} times the target's std; the end's estimated error is {noise.regret:.2f} times as high"
+    return ["by spectrum (noise floor)", after, words]
 
 
 def neuron_tables(data: xr.Dataset, found: Findings) -> list[dict[str, Any]]:
