@@ -80,9 +80,9 @@ def test_hats_are_exact_at_their_nodes(float64):
     np.testing.assert_allclose(evaluate(hats, nodes), evaluate(limit, nodes), atol=1e-12)
 
 
-@pytest.mark.parametrize("box", [BOX, Box([0, -1], [1, 2])])
-def test_coefficients_solve_the_system_written_out(float64, box):
-    """The stiffness matrix by quadrature, the right side by its definition."""
+def test_coefficients_solve_the_system_written_out(float64):
+    """The stiffness matrix by quadrature, the right side by its definition, on a rectangle."""
+    box = Box([0, -1], [1, 2])
     generator = np.random.default_rng(0)
     points = np.array(box.low) + np.array(box.sides) * generator.uniform(0.1, 0.9, size=(6, box.inputs))
     f = generator.normal(size=6)
@@ -91,12 +91,13 @@ def test_coefficients_solve_the_system_written_out(float64, box):
         lambda x, k=k: jnp.prod(jnp.sin(jnp.pi * k * (x - jnp.array(box.low)) / jnp.array(box.sides)))
         for k in np.asarray(found.modes)
     ]
-    cells = 64
+    cells = 32
     inner = [low + side * (np.arange(cells) + 0.5) / cells for low, side in zip(box.low, box.sides, strict=True)]
     where = jnp.asarray(np.stack(np.meshgrid(*inner, indexing="ij"), axis=-1).reshape(-1, box.inputs))
-    slopes = jnp.stack([jax.vmap(jax.grad(one))(where) for one in basis])
+    every = lambda x: jnp.stack([one(x) for one in basis])
+    slopes = jnp.moveaxis(jax.jit(jax.vmap(jax.jacfwd(every)))(where), 1, 0)
     stiffness = jnp.einsum("ipd,jpd->ij", slopes, slopes) * box.volume / len(where)
-    right = box.volume / 6 * jnp.stack([jax.vmap(one)(jnp.asarray(points)) @ f for one in basis])
+    right = box.volume / 6 * f @ jax.jit(jax.vmap(every))(jnp.asarray(points))
     np.testing.assert_allclose(found.coefficients, jnp.linalg.solve(stiffness, right), rtol=1e-9, atol=1e-12)
     value = sum(c * one(where[5]) for c, one in zip(found.coefficients, basis, strict=True))
     np.testing.assert_allclose(found(where[5]), [value], rtol=1e-9)

@@ -38,11 +38,13 @@ def dumb_sweeps(problem, lattice, start, damping, sweeps):
     ticks = lattice.ticks
     u = np.zeros([count + 1 for count in lattice.intervals])
     f = np.zeros_like(u)
-    for place in np.ndindex(u.shape):
-        point = jnp.array([ticks[axis][i] for axis, i in enumerate(place)])
+    places = list(np.ndindex(u.shape))
+    points = np.array([[ticks[axis][i] for axis, i in enumerate(place)] for place in places])
+    boundary, source = (np.asarray(jax.vmap(one)(points)) for one in (problem.boundary, problem.source))
+    for row, place in enumerate(places):
         inside = all(0 < i < count for i, count in zip(place, lattice.intervals, strict=True))
-        u[place] = start[tuple(i - 1 for i in place)] if inside else problem.boundary(point)
-        f[place] = problem.source(point)
+        u[place] = start[tuple(i - 1 for i in place)] if inside else boundary[row]
+        f[place] = source[row]
     for _ in range(sweeps):
         old = u.copy()
         for place in np.ndindex(*lattice.shape):
@@ -57,7 +59,7 @@ def dumb_sweeps(problem, lattice, start, damping, sweeps):
     return u[tuple(slice(1, -1) for _ in lattice.shape)]
 
 
-@pytest.mark.parametrize(("intervals", "damping"), [((7,), 1.0), ((4, 5), 0.7), ((3, 4, 3), 1)])
+@pytest.mark.parametrize(("intervals", "damping"), [((7,), 1.0), ((3, 4, 3), 0.7)])
 def test_a_sweep_is_the_textbook_loop(float64, intervals, damping):
     problem = bumpy(len(intervals))
     lattice = Lattice(problem.box, intervals)
@@ -81,7 +83,7 @@ def test_a_mode_of_the_error_decays_by_its_exact_factor(float64):
     np.testing.assert_allclose(data["exact_mode_error"].values[1], expected, rtol=1e-9, atol=1e-15)
 
 
-@pytest.mark.parametrize(("intervals", "damping"), [((12,), 2 / 3), ((6, 8), 1.0), ((6, 8), 0.5), ((4, 5, 3), 0.9)])
+@pytest.mark.parametrize(("intervals", "damping"), [((12,), 2 / 3), ((6, 8), 1.0), ((4, 5, 3), 0.9)])
 def test_the_factor_holds_in_any_dimension_and_damped(float64, intervals, damping):
     problem = bumpy(len(intervals))
     data = jacobi(problem, intervals, damping=damping, sweeps=4, at=[0, 4])
@@ -133,7 +135,7 @@ def test_a_better_guess_needs_fewer_sweeps(float64):
     assert int(warm["stopped_at"]) < 0.1 * int(cold["stopped_at"])
 
 
-@pytest.mark.parametrize("intervals", [(9,), (6, 7), (4, 3, 5)])
+@pytest.mark.parametrize("intervals", [(9,), (4, 3, 5)])
 def test_the_direct_solution_is_that_of_scipys_sine_transform(intervals):
     box = box_of(len(intervals))
     problem = Poisson(box, lambda x: jnp.exp(x[0]) * (1 + jnp.sum(x**2)))
@@ -178,7 +180,7 @@ def test_frequencies_count_cycles_per_unit():
     np.testing.assert_allclose(Lattice(Box(-1, 1), 8).frequencies([3]), 3 / 4)
 
 
-@pytest.mark.parametrize("shape", [(7,), (5, 6), (3, 4, 5)])
+@pytest.mark.parametrize("shape", [(7,), (3, 4, 5)])
 def test_sine_coefficients_are_scipys(float64, shape):
     values = np.random.default_rng(0).normal(size=shape)
     expected = scipy.fft.dstn(values, 1) / np.prod([size + 1 for size in shape])
