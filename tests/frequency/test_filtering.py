@@ -1,3 +1,5 @@
+import warnings
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,6 +19,8 @@ from simplebias.frequency import (
     low_share,
     median_squared_distance,
 )
+
+pytestmark = pytest.mark.filterwarnings("ignore:with variance")  # small samples and extreme variances are meant here
 
 
 def twin_low(points, values, variances):
@@ -198,3 +202,16 @@ def test_bad_requests_are_refused(data):
     ]:
         with pytest.raises(InputError):
             call()
+
+
+def test_parts_that_are_nearly_nothing_are_warned_of():
+    points = np.linspace(-1, 1, 40)
+    wave = np.sin(40 * points)
+    with pytest.warns(UserWarning, match="variance 1e-06 the high part.*larger"):
+        filtering_errors(points, wave, 0 * wave, [1e-6])
+    with pytest.warns(UserWarning, match="variance 1 the low part.*smaller"):
+        filtering_errors(points, wave, 0 * wave, [1.0])
+    step = np.sign(points) + 0.5 * wave
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        filtering_errors(points, step, 0 * step, [0.01])

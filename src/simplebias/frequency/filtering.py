@@ -6,6 +6,8 @@
 `1 / (2π √δ)`. Distances are computed in tiles of rows, once for all variances, so memory is linear in the points.
 """
 
+import warnings
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -18,6 +20,8 @@ TILE = 512
 """Rows of the kernel matrix that are in memory at a time."""
 HELD = 20_000_000
 """Entries up to which a `GaussianFilter` keeps its kernel matrices."""
+NEARLY_NOTHING = 0.05
+"""Share of a target below which one of its parts is warned of."""
 SUBSAMPLE = 2000
 """Points from which the median of distances is taken."""
 
@@ -137,6 +141,9 @@ def filtering_errors(
     Raises:
         InputError: as `low_pass`, or if target and output differ in shape.
 
+    Warns:
+        Names variances for which one part of the target is nearly nothing; not under `jit`.
+
     References:
         e_low and e_high of arXiv:1901.06523.
 
@@ -150,6 +157,7 @@ def filtering_errors(
     difference = _difference(wanted, got)
     both = low_pass(where, jnp.concatenate([wanted, difference], axis=1), variances)
     low, low_difference = jnp.split(both, 2, axis=2)
+    warn_of_empty_parts(_variances(variances), wanted, low)
     return _errors(part_sizes(wanted, low), part_sizes(difference, low_difference))
 
 
@@ -264,6 +272,31 @@ class GaussianFilter(eqx.Module):
         count = self.points.shape[0]
         difference = _difference(as_values(target, count, "target"), as_values(output, count, "output"))
         return _errors(sizes, self.sizes(difference))
+
+
+def warn_of_empty_parts(variances: Array, target: Array, low: Array) -> None:
+    """Warn of variances for which the low part, or the high part of the centred target, is nearly nothing.
+
+    Args:
+        variances: `(filter_widths,)`.
+        target: `(points, outputs)`; nothing is said of a traced one.
+        low: its low parts, `(filter_widths, points, outputs)`.
+    """
+    if is_traced(variances) or is_traced(target) or is_traced(low):
+        return
+    mean = jnp.mean(target, axis=0)  # a constant is its own low part
+    raw, varying = (
+        _quotient(part_sizes(values, part)[:, 0], jnp.sum(values**2))
+        for values, part in ((target, low), (target - mean, low - mean))
+    )
+    for variance, share, centred in zip(variances.tolist(), raw.tolist(), varying.tolist(), strict=True):
+        if share < NEARLY_NOTHING or centred > 1 - NEARLY_NOTHING:
+            part, advice = ("low", "smaller") if share < NEARLY_NOTHING else ("high", "larger")
+            warnings.warn(
+                f"with variance {variance:.3g} the {part} part of the target is nearly nothing, its error says little; "
+                f"choose a {advice} variance (filter_variances with other fractions)",
+                stacklevel=3,
+            )
 
 
 def part_sizes(values: Array, low: Array) -> Float[Array, "filter_widths 2"]:

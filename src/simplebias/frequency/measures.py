@@ -5,7 +5,6 @@ With `transform="softmax"` the outputs of a classifier (logits) become probabili
 targets.
 """
 
-import warnings
 from collections.abc import Callable
 
 import equinox as eqx
@@ -17,7 +16,7 @@ from simplebias.core.errors import InputError, as_array, as_points, as_values, c
 from simplebias.core.snapshot import Measure, Snapshot
 from simplebias.core.types import BAND, DIRECTION, FILTER_WIDTH, FREQUENCY, OUTPUT, PART, Array, ArrayLike
 from simplebias.frequency.convergence import KINDS, Bands, band_error, relative_error
-from simplebias.frequency.filtering import GaussianFilter
+from simplebias.frequency.filtering import GaussianFilter, warn_of_empty_parts
 from simplebias.frequency.projection import project
 from simplebias.frequency.sampling import host_array
 from simplebias.frequency.transform import FourierBasis, radial_frequency
@@ -216,7 +215,9 @@ def filtering_measure(smooth: GaussianFilter, target: ArrayLike, *, transform: s
     check_choice(transform, "transform", TRANSFORMS)
     wanted = as_values(target, smooth.points.shape[0], "target")
     sizes = smooth.sizes(wanted)
-    _warn_empty_parts(smooth, wanted)
+    if not is_traced(wanted) and not bool(jnp.any(jnp.ptp(wanted, axis=0) > 0)):
+        raise InputError("a target that varies", "the same value at all points", "Its high part is zero.")
+    warn_of_empty_parts(smooth.variances, wanted, smooth(wanted))
     return Measure(
         function=_FilterErrors(smooth, wanted, sizes, transform),
         dims=(FILTER_WIDTH, PART),
@@ -303,22 +304,3 @@ def _labels(basis: FourierBasis, frequencies: ArrayLike) -> np.ndarray:
     if len(labels) != basis.cosine.shape[0]:
         raise InputError(f"the {basis.cosine.shape[0]} frequencies of the basis", f"{len(labels)} frequencies")
     return labels
-
-
-def _warn_empty_parts(smooth: GaussianFilter, target: Array) -> None:
-    """Warn of variances for which the low part, or the high part of the centred target, is nearly nothing."""
-    if is_traced(target):
-        return
-    centred = target - jnp.mean(target, axis=0)
-    if not jnp.any(jnp.ptp(target, axis=0) > 0):
-        raise InputError("a target that varies", "the same value at all points", "Its high part is zero.")
-    raw = smooth.sizes(target)[:, 0] / jnp.sum(target**2)
-    varying = smooth.sizes(centred)[:, 0] / jnp.sum(centred**2)
-    for variance, low, share in zip(smooth.variances.tolist(), raw.tolist(), varying.tolist(), strict=True):
-        if low < 0.05 or share > 0.95:
-            part, advice = ("low", "smaller") if low < 0.05 else ("high", "larger")
-            warnings.warn(
-                f"with variance {variance:.3g} the {part} part of the target is nearly nothing, its error says little; "
-                f"choose a {advice} variance (filter_variances with other fractions)",
-                stacklevel=3,
-            )
