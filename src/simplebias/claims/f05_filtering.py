@@ -36,7 +36,9 @@ def run(scale: Scale) -> Evidence:
     make = lambda key: SmallCNN(few.image_shape, few.one_hot.shape[1], width=200, initialisation="he", key=key)
     evidence["digits, CNN relu"] = _observe(few, make, scale.choose(80, 200, 300), seeds)
     if scale == Scale.FULL:
-        deep = lambda key: VGG(data.image_shape, data.one_hot.shape[1], blocks=BLOCKS, widths=(128,), key=key)
+        deep = lambda key: VGG(
+            data.image_shape, data.one_hot.shape[1], blocks=BLOCKS, widths=(128,), initialisation="lecun", key=key
+        )
         evidence["digits, VGG relu"] = _observe(data, deep, 200, seeds)
     for larger in larger_pictures(2000, scale):
         evidence[f"{larger.name}, MLP relu"] = _observe(larger, _mlp(larger, "relu"), steps, seeds)
