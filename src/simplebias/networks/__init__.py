@@ -3,6 +3,7 @@
 from simplebias.networks.activations import ACTIVATIONS, Activation, activation, ricker, sine
 from simplebias.networks.antisymmetric import AntiSymmetric
 from simplebias.networks.build import NETWORKS, build, ensemble
+from simplebias.networks.chain import Chain, NeuronGroup, chain_of, with_weights
 from simplebias.networks.convolution import SmallCNN
 from simplebias.networks.dense import MLP, Affine, ResNet, TwoLayer
 from simplebias.networks.initialisation import (
@@ -15,6 +16,7 @@ from simplebias.networks.initialisation import (
     power,
     weight_std,
 )
+from simplebias.networks.surgery import add_null, merge, split
 from simplebias.networks.vgg import VGG
 
 __all__ = [
@@ -26,19 +28,26 @@ __all__ = [
     "Activation",
     "Affine",
     "AntiSymmetric",
+    "Chain",
     "Initialisation",
     "LayerScale",
+    "NeuronGroup",
     "ResNet",
     "SmallCNN",
     "TwoLayer",
     "activation",
+    "add_null",
     "build",
+    "chain_of",
     "ensemble",
     "initialisation",
+    "merge",
     "named",
     "phase",
     "power",
     "ricker",
     "sine",
+    "split",
     "weight_std",
+    "with_weights",
 ]

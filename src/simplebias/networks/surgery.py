@@ -1,0 +1,157 @@
+"""Edits of dense networks that keep what they compute: split a neuron, add null neurons, merge neurons."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from simplebias.core.errors import InputError, as_array, check_finite, check_positive
+from simplebias.core.types import ArrayLike
+from simplebias.networks.chain import Chain, NeuronGroup, chain_of, with_weights
+
+
+def split(network: Any, layer: int, neuron: int, shares: Sequence[float | int] = (0.5, 0.5)) -> Any:
+    """Replace a neuron by copies that share its output weights: the output stays the same.
+
+    Each copy has the neuron's input weights and bias; copy i has `shares[i]` times its output weights. With any shares
+    of sum 1, negative ones included, a critical point stays critical (the embedding principle).
+
+    Args:
+        network: a TwoLayer, MLP or ResNet; in a ResNet the neuron is split in every hidden layer.
+        layer: hidden layer, counted from 1.
+        neuron: index in the layer, from 0.
+        shares: of each copy; their sum is 1. The first copy stands in the neuron's place, the others at the end.
+
+    Returns:
+        The wider network.
+
+    Raises:
+        InputError: for another network, a layer or neuron that is not there, or shares whose sum is not 1.
+
+    References:
+        Zhang, Zhang, Luo, Xu, Embedding principle of loss landscape of deep neural networks, arXiv:2105.14573.
+
+    Example:
+        >>> import jax; from simplebias.networks import MLP
+        >>> network = MLP(2, 1, (5, 4), key=jax.random.key(0))
+        >>> wide = split(network, layer=2, neuron=0, shares=(0.5, 2.0, -1.5))
+        >>> [len(one.input_weights) for one in wide.neurons()]
+        [5, 6]
+    """
+    chain, group = _find(network, layer)
+    check_positive(neuron, "neuron", integer=True, zero=True)
+    if neuron >= group.count:
+        raise InputError(f"neuron below {group.count}, the width of layer {layer}", repr(neuron))
+    parts = np.asarray(as_array(shares, "shares"), np.float64)
+    if parts.ndim != 1 or not parts.size or not abs(parts.sum() - 1) <= 1e-6 * max(1.0, np.abs(parts).sum()):
+        raise InputError("shares of sum 1", repr(shares), "They divide the output weights among the copies.")
+    identity, more = np.eye(group.count), np.zeros((len(parts) - 1, group.count))
+    more[:, neuron] = 1
+    expansion = np.concatenate([identity, parts[1:] * identity[:, [neuron]]], axis=1)
+    expansion[neuron, neuron] = 1 - parts[1:].sum()
+    return with_weights(network, chain.edit(group, np.concatenate([identity, more]), expansion))
+
+
+def add_null(network: Any, layer: int, count: int = 1, *, bias: float | int = 0.0) -> Any:
+    """Add neurons with zero input weights and zero output weights: the output stays the same.
+
+    Args:
+        network: a TwoLayer, MLP or ResNet; in a ResNet they are added to every hidden layer.
+        layer: hidden layer, counted from 1.
+        count: how many.
+        bias: of the new neurons; any value keeps a critical point critical where the next layer has a bias.
+
+    Returns:
+        The wider network.
+
+    Raises:
+        InputError: for another network, a layer that is not there, or a count or bias that cannot be used.
+
+    References:
+        Zhang, Zhang, Luo, Xu, Embedding principle of loss landscape of deep neural networks, arXiv:2105.14573.
+
+    Example:
+        >>> import jax; from simplebias.networks import TwoLayer
+        >>> wide = add_null(TwoLayer(1, 1, 5, key=jax.random.key(0)), layer=1, count=3, bias=0.5)
+        >>> len(wide.neurons()[0].input_weights)
+        8
+    """
+    chain, group = _find(network, layer)
+    check_positive(count, "count", integer=True)
+    check_positive(abs(bias) if isinstance(bias, float | int) else bias, "bias", zero=True)
+    more = np.zeros((int(count), group.count))
+    identity = np.eye(group.count)
+    wide = chain.edit(group, np.concatenate([identity, more]), np.concatenate([identity, more.T], axis=1))
+    for producer in group.producers:
+        wide.biases[producer][group.count :] = bias
+    return with_weights(network, wide)
+
+
+def merge(
+    network: Any,
+    layer: int,
+    combination: ArrayLike,
+    expansion: ArrayLike,
+    constants: ArrayLike | None = None,
+) -> Any:
+    """Put neurons with rows `R (w, b)` in the place of a layer's, where their outputs obey `h = M h′ + c`.
+
+    The next layer's weights become `W M` and its bias `b + W c`. Where `h = M h′ + c` holds for all inputs, the output
+    stays the same; elsewhere it changes by what `W (h - M h′ - c)` causes. Splitting is a merge too.
+
+    Args:
+        network: a TwoLayer, MLP or ResNet; in a ResNet the neurons of every hidden layer are replaced alike.
+        layer: hidden layer, counted from 1.
+        combination: R, `(new, old)`: each new neuron's input weights and bias as a combination of the old ones.
+        expansion: M, `(old, new)`: each old neuron's output from the new ones.
+        constants: c, `(old,)`; zeros if None. Not for a ResNet, whose layers would need one each.
+
+    Returns:
+        The network with the new neurons.
+
+    Raises:
+        InputError: for another network, a layer that is not there, or matrices that do not fit or are not finite.
+
+    References:
+        Zhang, Zhang, Luo, Xu, Embedding principle of loss landscape of deep neural networks, arXiv:2105.14573.
+
+    Example:
+        >>> import jax, jax.numpy as jnp; from simplebias.networks import TwoLayer
+        >>> network = TwoLayer(1, 1, 1, activation="relu", key=jax.random.key(0))
+        >>> wide = merge(network, 1, [[2.0], [1.0]], [[0.25, 0.5]])  # relu(2z) / 4 + relu(z) / 2 = relu(z)
+        >>> bool(jnp.allclose(wide(jnp.ones(1)), network(jnp.ones(1))))
+        True
+    """
+    chain, group = _find(network, layer)
+    rows, columns = (_matrix(given, name) for given, name in ((combination, "combination"), (expansion, "expansion")))
+    new = len(rows)
+    if rows.shape != (new, group.count) or columns.shape != (group.count, new):
+        raise InputError(
+            f"combination of shape (new, {group.count}) and expansion of shape ({group.count}, new)",
+            f"shapes {rows.shape} and {columns.shape}",
+        )
+    fixed = None
+    if constants is not None:
+        given = as_array(constants, "constants")
+        check_finite(given, "constants")
+        fixed = np.asarray(given, np.float64)
+        if fixed.shape != (group.count,) or chain.shortcut:
+            raise InputError(f"constants of shape ({group.count},), and none for a ResNet", f"shape {fixed.shape}")
+    return with_weights(network, chain.edit(group, rows, columns, None if fixed is None else [fixed]))
+
+
+def _find(network: Any, layer: int) -> tuple[Chain, NeuronGroup]:
+    chain = chain_of(network)
+    check_positive(layer, "layer", integer=True)
+    for group in chain.groups:
+        if layer - 1 in group.producers:
+            return chain, group
+    raise InputError(f"layer from 1 to {len(chain.weights) - 1}", repr(layer))
+
+
+def _matrix(given: ArrayLike, name: str) -> np.ndarray:
+    matrix = as_array(given, name)
+    if matrix.ndim != 2 or matrix.size == 0:
+        raise InputError(f"{name} of two dimensions", f"shape {matrix.shape}")
+    check_finite(matrix, name)
+    return np.asarray(matrix, np.float64)
