@@ -1,4 +1,4 @@
-"""Condensation: features of neurons, how many effectively differ, and measures to record them in a training."""
+"""Condensation: features of neurons, how many effectively differ, where they turn first, and measures to record."""
 
 from simplebias.condensation.effective import THRESHOLDS, effective_features, effective_neurons
 from simplebias.condensation.features import (
@@ -9,6 +9,12 @@ from simplebias.condensation.features import (
     orientation,
     relative_change,
 )
+from simplebias.condensation.initial import (
+    Directions,
+    compare_directions,
+    direction_field,
+    predicted_directions,
+)
 from simplebias.condensation.measures import (
     LIMIT,
     amplitude_measure,
@@ -18,22 +24,31 @@ from simplebias.condensation.measures import (
     feature_measure,
     relative_change_measure,
 )
+from simplebias.condensation.multiplicities import multiplicity
+from simplebias.condensation.reduction import Reduction, reduce
 
 __all__ = [
     "LIMIT",
     "THRESHOLDS",
+    "Directions",
+    "Reduction",
     "amplitude",
     "amplitude_measure",
     "angle",
+    "compare_directions",
     "cosine_similarity",
     "cosine_similarity_measure",
+    "direction_field",
     "effective_features",
     "effective_features_measure",
     "effective_neurons",
     "effective_neurons_measure",
     "feature_measure",
     "leading_order",
+    "multiplicity",
     "orientation",
+    "predicted_directions",
+    "reduce",
     "relative_change",
     "relative_change_measure",
 ]
