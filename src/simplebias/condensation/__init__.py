@@ -25,13 +25,11 @@ from simplebias.condensation.measures import (
     relative_change_measure,
 )
 from simplebias.condensation.multiplicities import multiplicity
-from simplebias.condensation.reduction import Reduction, reduce
 
 __all__ = [
     "LIMIT",
     "THRESHOLDS",
     "Directions",
-    "Reduction",
     "amplitude",
     "amplitude_measure",
     "angle",
@@ -48,7 +46,6 @@ __all__ = [
     "multiplicity",
     "orientation",
     "predicted_directions",
-    "reduce",
     "relative_change",
     "relative_change_measure",
 ]
