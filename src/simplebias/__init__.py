@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simplebias import condensation, core, data, frequency, networks, pde, reports, training
+    from simplebias.condensation import reduce
     from simplebias.core.citation import cite
     from simplebias.core.errors import DivergenceError, InputError, Outcome, SimplebiasError, StorageError
     from simplebias.core.run import Run
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "reduce": "condensation",
     "cite": "core.citation",
     "DivergenceError": "core.errors",
     "InputError": "core.errors",
@@ -82,6 +84,7 @@ __all__ = [
     "networks",
     "observe",
     "pde",
+    "reduce",
     "reports",
     "resume",
     "take_snapshot",

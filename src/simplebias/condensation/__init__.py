@@ -25,11 +25,13 @@ from simplebias.condensation.measures import (
     relative_change_measure,
 )
 from simplebias.condensation.multiplicities import multiplicity
+from simplebias.condensation.reduction import Reduction, reduce
 
 __all__ = [
     "LIMIT",
     "THRESHOLDS",
     "Directions",
+    "Reduction",
     "amplitude",
     "amplitude_measure",
     "angle",
@@ -46,6 +48,7 @@ __all__ = [
     "multiplicity",
     "orientation",
     "predicted_directions",
+    "reduce",
     "relative_change",
     "relative_change_measure",
 ]

@@ -13,7 +13,7 @@ from simplebias.networks.activations import Activation
 from simplebias.networks.activations import activation as find_activation
 from simplebias.networks.dense import MLP, Affine, ResNet, TwoLayer
 
-BLOCK = 2**17
+BLOCK = 2**15
 """Numbers an activation is applied to at once, so that it is compiled once whatever the width."""
 
 
@@ -67,6 +67,8 @@ class Chain:
 
     def apply(self, values: np.ndarray) -> np.ndarray:
         """The activation of each number."""
+        if self.activation.name == "relu":
+            return np.maximum(values, 0)
         flat = values.ravel()
         padded = np.zeros(-(-max(flat.size, 1) // BLOCK) * BLOCK)
         padded[: flat.size] = flat
