@@ -25,7 +25,9 @@ from simplebias.condensation.measures import (
     relative_change_measure,
 )
 from simplebias.condensation.multiplicities import multiplicity
-from simplebias.condensation.reduction import Reduction, reduce
+from simplebias.condensation.reduced import Reduction
+from simplebias.condensation.reduction import reduce
+from simplebias.condensation.refitting import refit
 
 __all__ = [
     "LIMIT",
@@ -49,6 +51,7 @@ __all__ = [
     "orientation",
     "predicted_directions",
     "reduce",
+    "refit",
     "relative_change",
     "relative_change_measure",
 ]

@@ -135,6 +135,22 @@ def plan_merges(chain: Chain, points: np.ndarray, epsilon: float, rule: str) -> 
     return Plan(chain, rule, tuple(hierarchies), tuple(all_norms), tuple(all_means), levels)
 
 
+def sensitivity_of_inputs(chain: Chain, points: np.ndarray) -> list[np.ndarray]:
+    """Root mean square of `∂f / ∂z` for the input z of each neuron of each hidden layer.
+
+    Args:
+        chain: the network.
+        points: `(points, inputs)`.
+
+    Returns:
+        For each hidden layer `(neurons,)`.
+    """
+    before, _, _ = chain.look(points)
+    slopes = [_slopes(chain, z) for z in before]
+    pulls = _pulls(chain, slopes, len(points))
+    return [np.sqrt(np.mean(pull * slope**2, axis=0)) for pull, slope in zip(pulls, slopes, strict=True)]
+
+
 def _slopes(chain: Chain, z: np.ndarray) -> np.ndarray:
     if chain.activation.name == "relu":
         return (z > 0).astype(float)

@@ -1,0 +1,157 @@
+"""Lossy reduction: keep the neurons from which the others can be told best, and refit the next layer to the old one."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from simplebias.condensation.merging import merge_rule, sensitivity_of_inputs
+from simplebias.condensation.reduced import (
+    Reduction,
+    chain_widths,
+    compare_outputs,
+    data_points,
+    evaluate_compiled,
+    task_losses,
+    twin_shares,
+)
+from simplebias.core.errors import InputError, check_positive
+from simplebias.core.task import Task
+from simplebias.core.types import ArrayLike
+from simplebias.networks import Chain, chain_of, with_weights
+
+FITTED = 4096
+"""Most points the next layer is fitted on; the change that is reported is measured on all."""
+RIDGE = 1e-5
+"""Pull towards the old weights, in units of the mean square of the kept neurons."""
+
+
+def refit(network: Any, data: Task | ArrayLike, *, keep: float | int | Sequence[int] = 0.5) -> Reduction:
+    """Make any dense network smaller, at a loss that is measured: choose neurons, and refit the layer they feed.
+
+    For networks that are not condensed, where `reduce` hardly shrinks anything. In each layer neurons are kept one by
+    one, each time the one that explains most of what the next layer is fed, weighted by how much the output depends on
+    it. The next layer's weights and bias are then fitted by least squares, so that it is fed what it was before; layers
+    are taken from the input on, so that a layer makes up for what was lost before it. No labels are used.
+
+    Args:
+        network: a TwoLayer or MLP.
+        data: points `(points, inputs)` like those the network is for, more than it has neurons in a layer; or a task,
+            whose loss is then told too.
+        keep: share of the neurons of each hidden layer in (0, 1], or the number to keep in each.
+
+    Returns:
+        The smaller network with its measured change; `bound` is infinite, for a fit holds on the data alone.
+
+    Raises:
+        InputError: for a ResNet, whose shortcuts tie its layers, another network, weights that are not finite, data
+            that do not fit, or numbers to keep that cannot be.
+
+    References:
+        Nothing of the literature on condensation: greedy selection of columns and least squares.
+
+    Example:
+        >>> import jax
+        >>> from simplebias.networks import MLP
+        >>> network = MLP(2, 1, 40, 2, key=jax.random.key(0))
+        >>> small = refit(network, jax.random.normal(jax.random.key(1), (200, 2)), keep=0.5)
+        >>> small.widths[1], small.change < 0.05
+        ((20, 20), True)
+    """
+    chain = chain_of(network)
+    if chain.shortcut:
+        raise InputError("a TwoLayer or MLP", "a ResNet, whose shortcuts tie its layers", "Use reduce.")
+    if data is None:
+        raise InputError("data", "None", "Give points like those the network is for.")
+    counts = _counts(keep, chain_widths(chain))
+    points = data_points(data, chain.weights[0].shape[1], 1.0, network.layers[0].weight.dtype)
+    some = np.asarray(points, np.float64)[:: -(-len(points) // FITTED)]
+    fitted, kept = _refit(chain, some, counts)
+    small = with_weights(network, fitted)
+    old, new = (np.asarray(evaluate_compiled(one, points), np.float64) for one in (network, small))
+    relative, largest = compare_outputs(old, new)
+    known = merge_rule(chain.activation)
+    note = "Lossy: neurons were chosen and the layers after them refitted on the data; elsewhere nothing is promised."
+    return Reduction(
+        network=small,
+        original=network,
+        assignment=tuple(_places(one, len(bias)) for one, bias in zip(kept, chain.biases, strict=False)),
+        change=relative,
+        largest_change=largest,
+        tolerance=float("inf"),
+        condensed=False,
+        rule="refit",
+        similarity=tuple(twin_shares(chain, layer, known) for layer in range(len(kept))),
+        losses=task_losses(network, small, data),
+        notes=(note,),
+        curve=None,
+        edits=(),
+        offer=None,
+    )
+
+
+def _counts(keep: float | int | Sequence[int], widths: tuple[int, ...]) -> tuple[int, ...]:
+    if isinstance(keep, Sequence):
+        for count in keep:
+            check_positive(count, "keep", integer=True)
+        if len(keep) != len(widths) or any(count > width for count, width in zip(keep, widths, strict=False)):
+            raise InputError(f"numbers to keep of at most {widths}, one for each hidden layer", repr(tuple(keep)))
+        return tuple(int(count) for count in keep)
+    check_positive(keep, "keep")
+    if keep > 1:
+        raise InputError("keep as a share of at most 1, or a number for each layer", repr(keep))
+    return tuple(max(1, round(keep * width)) for width in widths)
+
+
+def _places(kept: np.ndarray, width: int) -> np.ndarray:
+    places = np.full(width, -1)
+    places[kept] = np.arange(len(kept))
+    return places
+
+
+def _refit(chain: Chain, points: np.ndarray, counts: tuple[int, ...]) -> tuple[Chain, list[np.ndarray]]:
+    before, _, outputs = chain.look(points)
+    targets = [*before[1:], outputs]
+    importance = [*sensitivity_of_inputs(chain, points)[1:], np.ones(outputs.shape[1])]
+    weights, biases, kept = list(chain.weights), list(chain.biases), []
+    h = points
+    for layer, count in enumerate(counts):
+        features = chain.apply(h @ weights[layer].T + biases[layer])
+        means, target = features.mean(axis=0), targets[layer]
+        centred, level = features - means, target.mean(axis=0)
+        gram = centred.T @ centred / len(points)
+        cross = centred.T @ (target - level) / len(points)
+        chosen = _choose(gram, cross * importance[layer], count)
+        weight = _fit(gram, cross, chosen, weights[layer + 1].T).T
+        weights[layer], biases[layer] = weights[layer][chosen], biases[layer][chosen]
+        weights[layer + 1], biases[layer + 1] = weight, level - weight @ means[chosen]
+        h = features[:, chosen]
+        kept.append(chosen)
+    return Chain(tuple(weights), tuple(biases), chain.activation, chain.shortcut), kept
+
+
+def _choose(gram: np.ndarray, cross: np.ndarray, count: int) -> np.ndarray:
+    """Columns that explain the targets best, chosen one by one, each given those before it."""
+    gram, cross = gram.copy(), cross.copy()
+    least = 1e-10 * np.max(np.diag(gram), initial=0)
+    chosen: list[int] = []
+    for _ in range(count):
+        left = np.diag(gram)
+        gains = np.where(left > least, np.sum(cross**2, axis=1) / np.maximum(left, least or 1), -1.0)
+        gains[chosen] = -2
+        best = int(np.argmax(gains))
+        chosen.append(best)
+        if left[best] > least:
+            column = gram[best] / left[best]
+            cross -= column[:, None] * cross[best]
+            gram -= column[:, None] * gram[best]
+    return np.sort(np.asarray(chosen))
+
+
+def _fit(gram: np.ndarray, cross: np.ndarray, chosen: np.ndarray, old: np.ndarray) -> np.ndarray:
+    """Weights of the kept neurons `(kept, targets)`: least squares, pulled to the old where the data do not say."""
+    inner, start = gram[np.ix_(chosen, chosen)], old[chosen]
+    size = np.trace(inner) / len(chosen)
+    if size == 0:
+        return start
+    return start + np.linalg.solve(inner + RIDGE * size * np.eye(len(chosen)), cross[chosen] - inner @ start)
