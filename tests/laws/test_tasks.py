@@ -4,20 +4,24 @@ import importlib
 import inspect
 import pkgutil
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import simplebias
+from simplebias.condensation import LastLayerDropout
 from simplebias.core.sobolev import Sobolev
 from simplebias.core.task import Classification, Regression, Task
+from simplebias.networks import Affine
 from simplebias.pde import Box, Poisson, Residual, Ritz
 
 POINTS = np.linspace(-1, 1, 12, dtype=np.float32).reshape(6, 2)
 PROBLEM = Poisson(Box([-1, -1], [1, 1]), lambda x: jnp.sin(x[0]) * x[1])
 CASES = {
     Regression: lambda: (Regression(POINTS, POINTS[:, :1] ** 2), 1),
+    LastLayerDropout: lambda: (LastLayerDropout(Regression(POINTS, POINTS[:, :1] ** 2), "L1", rate=0.2), 1),
     Classification: lambda: (Classification(POINTS, [0, 1, 2, 0, 1, 2]), 3),
     Sobolev: lambda: (Sobolev(POINTS, POINTS[:, :1] ** 2, [None, np.ones((6, 2, 2))], weights=0.3), 1),
     Ritz: lambda: (Ritz(PROBLEM, POINTS, boundary_weight=2.0), 1),
@@ -43,8 +47,20 @@ def test_no_task_is_forgotten():
     assert concrete == CASES.keys(), f"add a case to {__file__}"
 
 
+class Line(eqx.Module):
+    """Affine in the sum of the inputs, with the parts that tasks may ask for."""
+
+    layers: tuple
+
+    def features(self, point):
+        return (point.sum()[None],)
+
+    def __call__(self, point):
+        return self.layers[-1](self.features(point)[-1])
+
+
 def network(outputs: int):
-    return lambda x: jnp.stack([(row + 1) * x.sum() + row for row in range(outputs)])
+    return Line((Affine(jnp.arange(1.0, outputs + 1)[:, None], jnp.arange(0.0, outputs)),))
 
 
 def test_whole_data_are_a_batch_of_all_rows(case, key):

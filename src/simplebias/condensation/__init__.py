@@ -1,5 +1,6 @@
 """Condensation: features of neurons, how many effectively differ, where they turn first, and measures to record."""
 
+from simplebias.condensation.dropout import LOSSES, LastLayerDropout, Penalty, dropout_gradient_penalty, dropout_penalty
 from simplebias.condensation.effective import THRESHOLDS, effective_features, effective_neurons
 from simplebias.condensation.features import (
     amplitude,
@@ -31,8 +32,11 @@ from simplebias.condensation.refitting import refit
 
 __all__ = [
     "LIMIT",
+    "LOSSES",
     "THRESHOLDS",
     "Directions",
+    "LastLayerDropout",
+    "Penalty",
     "Reduction",
     "amplitude",
     "amplitude_measure",
@@ -41,6 +45,8 @@ __all__ = [
     "cosine_similarity",
     "cosine_similarity_measure",
     "direction_field",
+    "dropout_gradient_penalty",
+    "dropout_penalty",
     "effective_features",
     "effective_features_measure",
     "effective_neurons",

@@ -19,7 +19,7 @@ AROUND = np.logspace(-3, 0, 13)
 """Distances from 0 at which the size of a derivative is taken, to tell what is zero."""
 
 
-def find_function(activation: Any) -> Callable[[Array], Array]:
+def find_function(activation: Any) -> Callable[[Array], Any]:
     """The function of a name or an activation, any other callable as it is."""
     if isinstance(activation, str):
         return find_activation(activation)
