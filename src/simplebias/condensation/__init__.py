@@ -10,6 +10,7 @@ from simplebias.condensation.features import (
     orientation,
     relative_change,
 )
+from simplebias.condensation.flatness import filter_normalised_direction, loss_along_directions
 from simplebias.condensation.initial import (
     Directions,
     compare_directions,
@@ -29,6 +30,7 @@ from simplebias.condensation.multiplicities import multiplicity
 from simplebias.condensation.reduced import Reduction
 from simplebias.condensation.reduction import reduce
 from simplebias.condensation.refitting import refit
+from simplebias.condensation.smoothness import convexity_changes, total_variation
 
 __all__ = [
     "LIMIT",
@@ -42,6 +44,7 @@ __all__ = [
     "amplitude_measure",
     "angle",
     "compare_directions",
+    "convexity_changes",
     "cosine_similarity",
     "cosine_similarity_measure",
     "direction_field",
@@ -52,7 +55,9 @@ __all__ = [
     "effective_neurons",
     "effective_neurons_measure",
     "feature_measure",
+    "filter_normalised_direction",
     "leading_order",
+    "loss_along_directions",
     "multiplicity",
     "orientation",
     "predicted_directions",
@@ -60,4 +65,5 @@ __all__ = [
     "refit",
     "relative_change",
     "relative_change_measure",
+    "total_variation",
 ]
