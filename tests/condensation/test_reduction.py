@@ -10,7 +10,7 @@ import simplebias
 from simplebias.condensation import reduce
 from simplebias.condensation.bounds import SLOPES, slope_bound
 from simplebias.core.errors import InputError
-from simplebias.core.task import Classification, Regression
+from simplebias.core.task import Classification
 from simplebias.networks import (
     ACTIVATIONS,
     MLP,
@@ -80,11 +80,10 @@ KINDS = [
     ("two-layer", "relu", "homogeneous"),
     ("two-layer", "identity", "linear"),
     ("two-layer", "xtanh", "even"),
-    ("mlp", "gelu", "identical"),
+    ("two-layer", "sigmoid", "identical"),
     ("mlp", "tanh", "odd"),
     ("mlp", "relu", "homogeneous"),
     ("resnet", "tanh", "odd"),
-    ("resnet", "relu", "homogeneous"),
 ]
 
 
@@ -149,7 +148,7 @@ def test_the_budget_is_kept_and_used(key):
         assert sum(small.widths[1]) == (affordable[0] if affordable.size else sizes[-1])
         assert small.curve["widths"].sum("layer").values.tolist() == sizes.tolist()
     assert sum(reductions[0.3].widths[1]) < 40
-    assert not reductions[0.003].condensed
+    assert not any(small.condensed for small in reductions.values())  # nor with a lavish budget
     assert "Not condensed" in str(reductions[0.003])
 
 
@@ -191,10 +190,9 @@ def test_dead_and_tiny_networks(key):
         assert "dead" in small.notes[-1]
         assert small.bound(1.0) == 0
     one = TwoLayer(2, 1, 1, key=key)
-    small = reduce(one, points)
+    small = reduce(one, points[:1])
     assert small.widths == ((1,), (1,))
-    assert np.array_equal(outputs(small.network, points), outputs(one, points))
-    assert reduce(one, points[:1]).change <= 0.01
+    assert all(np.array_equal(a.weight, b.weight) for a, b in zip(small.network.layers, one.layers, strict=True))
 
 
 def test_a_task_tells_its_loss_and_no_data_means_a_ball(key):
@@ -209,9 +207,9 @@ def test_a_task_tells_its_loss_and_no_data_means_a_ball(key):
     blind = reduce(wide)
     assert blind.widths[1] == (6,)
     assert "No data" in blind.notes[0]
-    assert np.array_equal(blind.assignment[0], reduce(wide).assignment[0])
     assert simplebias.reduce is reduce
-    assert reduce(wide, Regression(points, jnp.zeros((50, 3)))).losses is not None
+    with pytest.raises(InputError, match="radius as"):
+        blind.bound(-1.0)
 
 
 def test_unknown_activations_merge_by_outputs(key, float64, monkeypatch):
@@ -249,5 +247,5 @@ def test_what_cannot_be_reduced_is_refused(key):
         reduce(network, by="magic")
     with pytest.raises(InputError, match="TwoLayer, MLP or ResNet"):
         reduce(SmallCNN((4, 4), 2, key=key))
-    with pytest.raises(InputError, match="radius"):
-        reduce(network).bound(-1.0)
+    with pytest.raises(InputError, match="radius as"):
+        reduce(network, radius=0)

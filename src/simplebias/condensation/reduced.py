@@ -1,6 +1,7 @@
 """What a reduction returns: the small network, where its neurons came from, and by how much the output changed."""
 
 import dataclasses
+import functools
 from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import xarray
 
 SEARCHED = 512
-"""Most points on which sizes are tried; the change that is reported is measured on all."""
+"""Most points on which costs of merges are taken; the change that is reported is measured on all."""
 SIMILAR = (0.9, 0.95, 0.99, 0.999)
 """Cosine similarities at which neurons that have a twin are counted."""
 evaluate_compiled = eqx.filter_jit(evaluate)
@@ -35,7 +36,7 @@ class Reduction:
         change: `‖f′ - f‖ / ‖f‖` over the data and outputs; where f is zero on the data, `‖f′‖`'s mean square root.
         largest_change: largest |f′ - f|, in units of the output.
         tolerance: the budget that was set for `change`.
-        condensed: whether there are at least two times fewer neurons.
+        condensed: whether there are at least two times fewer neurons at a change of 0.01, or of the tolerance if less.
         rule: which neurons say the same, see the notes.
         similarity: for each hidden layer the shares of neurons whose nearest other neuron has a cosine similarity of
             their extended input weights above 0.9, 0.95, 0.99, 0.999.
@@ -43,7 +44,7 @@ class Reduction:
         notes: sentences on what was found.
         curve: labelled data of size against change; draws itself in a report. None of a refit.
         edits: what became of each group of neurons; empty of a refit.
-        offer: where the network is not condensed and there are data, a lossy reduction to half of the neurons.
+        data: what the change was measured on; None for none, or of a refit.
 
     No example: `reduce` shows it.
     """
@@ -61,7 +62,7 @@ class Reduction:
     notes: tuple[str, ...]
     curve: "xarray.Dataset | None"
     edits: tuple[Edit, ...] = dataclasses.field(repr=False)
-    offer: "Reduction | None" = dataclasses.field(repr=False)
+    data: Any = dataclasses.field(repr=False)
 
     @property
     def widths(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -84,6 +85,17 @@ class Reduction:
             return f"Condensed: {size}."
         twins = ", ".join(f"{100 * layer[1]:.0f} %" for layer in self.similarity)
         return f"Not condensed: {size}; neurons with a twin of cosine similarity above 0.95, by layer: {twins}."
+
+    @functools.cached_property
+    def offer(self) -> "Reduction | None":
+        """Where the network is not condensed: a lossy `refit` to half of its neurons, made when first asked for.
+
+        None for a condensed network, a ResNet, and without data.
+        """
+        from simplebias.condensation.refitting import refit
+
+        possible = not self.condensed and self.data is not None and not chain_of(self.original).shortcut
+        return refit(self.original, self.data) if possible else None
 
     def bound(self, radius: float | int, *, rounding: bool = False) -> float:
         """Bound on `‖f′(x) - f(x)‖₂` for all inputs with `‖x‖₂ ≤ radius`.

@@ -17,7 +17,6 @@ from simplebias.condensation.reduced import (
     task_losses,
     twin_shares,
 )
-from simplebias.condensation.refitting import refit
 from simplebias.core.errors import check_choice, check_positive
 from simplebias.core.task import Task
 from simplebias.core.types import ArrayLike
@@ -26,10 +25,14 @@ from simplebias.networks import Chain, chain_of, with_weights
 if TYPE_CHECKING:
     import xarray
 
-CURVE = 14
+TRIED = 256
+"""Most points on which a size is tried; costs are taken on twice as many, and what is reported on all."""
+CURVE = 12
 """Sizes of the curve, besides those that the search tries."""
 CONDENSED = 2.0
-"""Times fewer neurons from which a network is called condensed."""
+"""Times fewer neurons from which a network is called condensed,"""
+FAITHFUL = 0.01
+"""at this relative change of the output or less."""
 RULES = ("weights", "outputs")
 
 
@@ -60,8 +63,8 @@ def reduce(
 
     Returns:
         The small network, the map from old neurons to new, the measured change, a bound for any ball, and the curve of
-        size against change. A network that hardly shrinks is said to be not condensed, and a lossy `refit` is offered
-        with its measured change.
+        size against change. A network that does not shrink by half within 0.01, or the tolerance if that is less, is
+        said to be not condensed, and a lossy `refit` is offered with its measured change.
 
     Raises:
         InputError: for another network, weights that are not finite, data that do not fit, or a negative tolerance.
@@ -88,12 +91,11 @@ def reduce(
     rule = "outputs" if by == "outputs" else known
     some = np.asarray(points, np.float64)[:: -(-len(points) // SEARCHED)]
     plan = plan_merges(chain, some, epsilon, rule)
-    search = _Search(plan, some)
+    search = _Search(plan, some[:: -(-len(some) // TRIED)])
+    strict = search.largest(min(float(tolerance), FAITHFUL))
     search.largest(float(tolerance))
     small, edits, changes = _finish(network, points, search, float(tolerance))
-    before, after = (sum(chain_widths(one)) for one in (chain, chain_of(small)))
-    condensed = before >= CONDENSED * after
-    can_refit = not condensed and data is not None and not chain.shortcut
+    condensed = sum(chain_widths(chain)) >= CONDENSED * strict
     return Reduction(
         network=small,
         original=network,
@@ -108,7 +110,7 @@ def reduce(
         notes=_notes(chain, plan, by, data),
         curve=search.curve(),
         edits=edits,
-        offer=refit(network, data) if can_refit else None,
+        data=data,
     )
 
 
@@ -125,8 +127,8 @@ class _Search:
             self.tried[place] = (chain_widths(chain), *compare_outputs(self.outputs, chain.look(self.points)[2]))
         return self.tried[place][1]
 
-    def largest(self, tolerance: float) -> None:
-        """Find the farthest place within the tolerance, after a look at places all over."""
+    def largest(self, tolerance: float) -> int:
+        """Find the farthest place within the tolerance, after a look at places all over: how many neurons it has."""
         last = len(self.plan.levels) - 1
         for place in np.unique(last - np.round(np.geomspace(1, last + 1, CURVE)).astype(int) + 1):
             self.change(int(place))
@@ -137,6 +139,8 @@ class _Search:
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (middle, high) if self.change(middle) <= tolerance else (low, middle)
+        self.change(low)
+        return sum(self.tried[low][0])
 
     def curve(self) -> "xarray.Dataset":
         """Relative change over the number of neurons."""
@@ -159,6 +163,7 @@ class _Search:
         data["output_change"].attrs = {"over": "size", "long_name": "relative change of the output", "units": "1"}
         data["output_change"].attrs |= {"scale": "log", "description": words, "references": "zhang2021embedding"}
         data["size"].attrs = {"long_name": "neurons", "units": "1", "scale": "log"}
+        data["layer"].attrs = {"symbol": "layer"}
         data["widths"].attrs = {"over": "size", "long_name": "neurons of the layer", "units": "1", "scale": "log"}
         data["widths"].attrs |= {"description": "How the neurons that are left are spread over the hidden layers."}
         return data

@@ -86,7 +86,7 @@ def refit(network: Any, data: Task | ArrayLike, *, keep: float | int | Sequence[
         notes=(note,),
         curve=None,
         edits=(),
-        offer=None,
+        data=None,
     )
 
 
@@ -131,20 +131,32 @@ def _refit(chain: Chain, points: np.ndarray, counts: tuple[int, ...]) -> tuple[C
 
 
 def _choose(gram: np.ndarray, cross: np.ndarray, count: int) -> np.ndarray:
-    """Columns that explain the targets best, chosen one by one, each given those before it."""
-    gram, cross = gram.copy(), cross.copy()
-    least = 1e-10 * np.max(np.diag(gram), initial=0)
+    """Columns that explain the targets best, chosen one by one, each given those before it.
+
+    A Cholesky factor of the Gram matrix with the column of the largest gain as pivot: what is left of the columns'
+    squares and of their products with the targets is followed without writing the matrices anew.
+
+    Returns:
+        `(count,)`: the columns, sorted.
+    """
+    left, explained = np.diag(gram).copy(), np.sum(cross**2, axis=1)
+    least = 1e-10 * np.max(left, initial=0)
+    factor, rows = np.zeros((len(gram), count)), np.zeros((count, cross.shape[1]))
     chosen: list[int] = []
-    for _ in range(count):
-        left = np.diag(gram)
-        gains = np.where(left > least, np.sum(cross**2, axis=1) / np.maximum(left, least or 1), -1.0)
+    for step in range(count):
+        gains = np.where(left > least, np.maximum(explained, 0) / np.maximum(left, least or 1), -1.0)
         gains[chosen] = -2
         best = int(np.argmax(gains))
         chosen.append(best)
-        if left[best] > least:
-            column = gram[best] / left[best]
-            cross -= column[:, None] * cross[best]
-            gram -= column[:, None] * gram[best]
+        if left[best] <= least:
+            continue
+        done, root = factor[:, :step], np.sqrt(left[best])
+        column = (gram[:, best] - done @ done[best]) / root
+        row = (cross[best] - done[best] @ rows[:step]) / root
+        products = cross @ row - done @ (rows[:step] @ row)
+        explained += column**2 * (row @ row) - 2 * column * products
+        left -= column**2
+        factor[:, step], rows[step] = column, row
     return np.sort(np.asarray(chosen))
 
 
