@@ -36,9 +36,9 @@ def outputs(network, points):
     return np.asarray(map_points(network, points))
 
 
-def ball(key, count, inputs, radius):
+def ball(count, inputs, radius):
     """Random points in a ball, a third of them on its rim."""
-    normal = np.asarray(jax.random.normal(key, (count, inputs)))
+    normal = np.random.default_rng(count).normal(size=(count, inputs))
     lengths = np.minimum(1.5 * np.linspace(0, 1, count) ** (1 / inputs), 1)
     return jnp.asarray(radius * lengths[:, None] * normal / np.linalg.norm(normal, axis=1, keepdims=True))
 
@@ -91,7 +91,7 @@ KINDS = [
 def test_what_was_split_is_merged_exactly(name, function, kind, key, float64):
     network, widths = make(name, function, key)
     wide = widen(network, widths, kind)
-    inside, beyond = ball(key, 60, 3, 4.0), ball(jax.random.fold_in(key, 1), 200, 3, 5.0)
+    inside, beyond = ball(60, 3, 4.0), ball(200, 3, 5.0)
     assert np.allclose(outputs(wide, beyond), outputs(network, beyond), rtol=0, atol=1e-12)
     small = reduce(wide, inside, tolerance=0)
     expected = tuple(len(one.input_weights) for one in network.neurons())
@@ -111,7 +111,7 @@ def test_what_was_split_is_merged_exactly(name, function, kind, key, float64):
 def test_near_twins_merge_within_the_budget_and_the_bound(name, function, key, float64):
     network, widths = make(name, function, key)
     wide = widen(network, widths, "identical", noise=2e-3)
-    points, beyond = ball(key, 80, 3, 2.0), ball(jax.random.fold_in(key, 1), 300, 3, 3.0)
+    points, beyond = ball(80, 3, 2.0), ball(300, 3, 3.0)
     small = reduce(wide, points, tolerance=0.02)
     assert small.widths[1] <= tuple(len(one.input_weights) for one in network.neurons())
     old, new = outputs(wide, points), outputs(small.network, points)
@@ -138,7 +138,7 @@ def test_the_bound_of_one_merge_is_near_what_can_happen(float64):
 
 def test_the_budget_is_kept_and_used(key):
     network = MLP(2, 3, (30, 20), activation="tanh", key=key)
-    points = jax.random.normal(key, (300, 2))
+    points = ball(200, 2, 2.0)
     reductions = {tolerance: reduce(network, points, tolerance=tolerance) for tolerance in (0.0, 0.003, 0.03, 0.3)}
     for tolerance, small in reductions.items():
         assert small.change <= max(tolerance, 1e-5)
@@ -157,7 +157,7 @@ def test_null_neurons_go_and_their_constants_stay(key, float64):
     wide = add_null(add_null(network, 1, 4, bias=0.3), 2, 3, bias=-1.0)
     wide = eqx.tree_at(lambda n: n.layers[2].weight, wide, wide.layers[2].weight.at[:, -1].set(5.0))
     wide = eqx.tree_at(lambda n: n.layers[1].weight, wide, wide.layers[1].weight.at[:, -1].set(2.0))
-    points = ball(key, 100, 2, 3.0)
+    points = ball(100, 2, 3.0)
     small = reduce(wide, points, tolerance=0)
     assert small.widths[1] == (6, 5)
     assert np.allclose(outputs(small.network, points), outputs(wide, points), rtol=0, atol=1e-13)
@@ -181,7 +181,7 @@ def test_neurons_that_the_data_never_reach_are_told_and_bounded(key, float64):
 
 
 def test_dead_and_tiny_networks(key):
-    points = jax.random.normal(key, (20, 2))
+    points = ball(20, 2, 2.0)
     for network in (MLP(2, 1, (4, 3), key=key), ResNet(2, 1, 4, 2, key=key)):
         zero = jax.tree.map(lambda leaf: leaf * 0, network.layers)
         small = reduce(eqx.tree_at(lambda n: n.layers, network, zero), points)
@@ -198,7 +198,7 @@ def test_dead_and_tiny_networks(key):
 def test_a_task_tells_its_loss_and_no_data_means_a_ball(key):
     network = MLP(2, 3, (6,), activation="relu", initialisation="ntk", key=key)
     wide = widen(network, (24,), "homogeneous")
-    points = jax.random.normal(key, (50, 2))
+    points = ball(50, 2, 2.0)
     small = reduce(wide, Classification(points, jnp.arange(50) % 3))
     assert small.widths[1] == (6,)
     assert small.losses[0] == pytest.approx(small.losses[1], rel=1e-4)
@@ -216,7 +216,7 @@ def test_unknown_activations_merge_by_outputs(key, float64, monkeypatch):
     monkeypatch.setitem(ACTIVATIONS, "mine", Activation("mine", lambda x: jnp.exp(-(x**2)) + x, None, smooth=True))
     network = TwoLayer(2, 1, 5, activation="mine", initialisation="ntk", key=key)
     wide = widen(network, (20,), "identical")
-    points = ball(key, 60, 2, 2.0)
+    points = ball(60, 2, 2.0)
     small = reduce(wide, points, tolerance=1e-6)
     assert small.rule == "outputs"
     assert small.widths[1] == (5,)
@@ -229,7 +229,7 @@ def test_unknown_activations_merge_by_outputs(key, float64, monkeypatch):
 def test_slopes_are_bounds_and_near(name, float64):
     function = activation(name)
     z = jnp.linspace(-8, 8, 40001)
-    steepest = float(jnp.max(jnp.abs(jnp.diff(function(z)) / jnp.diff(z))))
+    steepest = np.max(np.abs(np.diff(np.asarray(function(z))) / np.diff(np.asarray(z))))
     assert steepest <= slope_bound(function) * (1 + 1e-9)
     assert steepest > 0.85 * slope_bound(function)
     assert {sine(3).name, ricker(0.3).name} == {"sin:3", "ricker:0.3"}

@@ -2,8 +2,6 @@
 
 import dataclasses
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import scipy.sparse
 
@@ -109,7 +107,7 @@ def plan_merges(chain: Chain, points: np.ndarray, epsilon: float, rule: str) -> 
         The plan.
     """
     before, after, _ = chain.look(points)
-    slopes = [_slopes(chain, z) for z in before]
+    slopes = [chain.slope(z) for z in before]
     pulls = _pulls(chain, slopes, len(points))
     hierarchies, all_norms, all_means = [], [], []
     for group in chain.groups:
@@ -146,18 +144,9 @@ def sensitivity_of_inputs(chain: Chain, points: np.ndarray) -> list[np.ndarray]:
         For each hidden layer `(neurons,)`.
     """
     before, _, _ = chain.look(points)
-    slopes = [_slopes(chain, z) for z in before]
+    slopes = [chain.slope(z) for z in before]
     pulls = _pulls(chain, slopes, len(points))
     return [np.sqrt(np.mean(pull * slope**2, axis=0)) for pull, slope in zip(pulls, slopes, strict=True)]
-
-
-def _slopes(chain: Chain, z: np.ndarray) -> np.ndarray:
-    if chain.activation.name == "relu":
-        return (z > 0).astype(float)
-    with jax.enable_x64(True):
-        values = jnp.asarray(z)
-        slopes = jax.jvp(chain.activation, (values,), (jnp.ones_like(values),))[1]
-        return np.nan_to_num(np.asarray(slopes))
 
 
 def _pulls(chain: Chain, slopes: list[np.ndarray], points: int) -> list[np.ndarray]:

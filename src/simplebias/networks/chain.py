@@ -1,6 +1,7 @@
 """A dense network as a chain of affine layers, in NumPy: what its neurons get and give, and which stand together."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -69,12 +70,14 @@ class Chain:
         """The activation of each number."""
         if self.activation.name == "relu":
             return np.maximum(values, 0)
-        flat = values.ravel()
-        padded = np.zeros(-(-max(flat.size, 1) // BLOCK) * BLOCK)
-        padded[: flat.size] = flat
-        with jax.enable_x64(True):
-            parts = [np.asarray(self.activation(jnp.asarray(part))) for part in padded.reshape(-1, BLOCK)]
-        return np.concatenate(parts)[: flat.size].reshape(values.shape)
+        return _blockwise(self.activation, values)
+
+    def slope(self, values: np.ndarray) -> np.ndarray:
+        """The derivative of the activation at each number; 0 where there is none."""
+        if self.activation.name == "relu":
+            return (values > 0).astype(float)
+        ones = jnp.ones(BLOCK, "float32")
+        return np.nan_to_num(_blockwise(lambda x: jax.jvp(self.activation, (x,), (ones.astype(x.dtype),))[1], values))
 
     def look(self, points: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray]:
         """Run the network.
@@ -113,6 +116,16 @@ class Chain:
         for layer in group.producers:
             weights[layer], biases[layer] = combination @ weights[layer], combination @ biases[layer]
         return Chain(tuple(weights), tuple(biases), self.activation, self.shortcut)
+
+
+def _blockwise(function: Callable, values: np.ndarray) -> np.ndarray:
+    """A function of single numbers, on blocks of one size."""
+    flat = values.ravel()
+    padded = np.zeros(-(-max(flat.size, 1) // BLOCK) * BLOCK)
+    padded[: flat.size] = flat
+    with jax.enable_x64(True):
+        parts = [np.asarray(function(jnp.asarray(part))) for part in padded.reshape(-1, BLOCK)]
+    return np.concatenate(parts)[: flat.size].reshape(values.shape)
 
 
 def chain_of(network: Any) -> Chain:
