@@ -192,14 +192,14 @@ def _notes(chain: Chain, plan: Plan, by: str, data: Any) -> tuple[str, ...]:
         )
     if data is None:
         notes.append("No data: the change is that on fixed points of a ball.")
-    for layer, count in enumerate(silent, start=1):
+    for layer, (count, hierarchy) in enumerate(zip(silent, plan.hierarchies, strict=True), start=1):
         if count:
             notes.append(
-                f"Layer {layer}: {count} neurons vary nothing in the output on the data and are dropped; inputs unlike "
-                "the data may reach them (the bound counts that in)."
+                f"Layer {layer}: {count} of {hierarchy.shares.size} neurons vary nothing in the output on the data and "
+                "are dropped; inputs unlike the data may reach them (the bound counts that in)."
             )
     if all(count == one.shares.size for count, one in zip(silent, plan.hierarchies, strict=True)):
-        notes.append("The output is constant on the data: the network is dead there.")
+        notes.append("The output is constant on the data: the network is dead there, or the points are all alike.")
     return tuple(notes)
 
 
