@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simplebias.condensation import angle, effective_features, effective_neurons
+from simplebias.condensation.effective import BLOCK
 from simplebias.core.errors import InputError
 
 LEVELS = (-0.5, 0.0, 0.5, 0.9, 0.99)
@@ -110,6 +111,23 @@ def test_cover_against_brute_force(seed, neurons, inputs, absolute, minimum):
     rows[neurons:] = 0  # one shape for all cases, zero neurons never count
     counts = effective_neurons(rows, LEVELS, minimum=minimum, absolute=absolute)
     assert counts.tolist() == [cover_by_hand(rows[:neurons], one, minimum, absolute) for one in LEVELS]
+
+
+@pytest.mark.parametrize("inputs", [2, 6])
+@pytest.mark.parametrize("absolute", [False, True])
+def test_a_cover_by_many_blocks_is_that_of_one_neuron_at_a_time(inputs, absolute):
+    rows = np.random.default_rng(inputs).normal(size=(3 * BLOCK + 5, inputs))
+    counts = effective_neurons(rows, (0.0, 0.9, 0.9995), absolute=absolute).tolist()
+    units, wanted = rows / np.linalg.norm(rows, axis=1, keepdims=True), []
+    for level in (0.0, 0.9, 0.9995):
+        founders = np.empty((0, inputs))
+        for unit in units[np.argsort(-np.linalg.norm(rows, axis=1))]:
+            cosines = founders @ unit
+            if not ((np.abs(cosines) if absolute else cosines) > level).any():
+                founders = np.vstack([founders, unit])
+        wanted.append(len(founders))
+    assert counts == wanted
+    assert wanted[-1] > 3 * BLOCK / 4 or inputs == 2
 
 
 @given(st.integers(0, 10**6))

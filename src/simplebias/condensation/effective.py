@@ -15,6 +15,9 @@ from simplebias.core.types import Array, ArrayLike, Float, Int
 THRESHOLDS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
 """Cosine similarities above which two neurons count as one. Always report the curve: counts change with it."""
 
+BLOCK = 128
+"""Neurons of which the cosines with all others are taken at once, to cover them."""
+
 
 def effective_features(
     angles: ArrayLike, amplitudes: ArrayLike, *, bins: int = 90, odd: bool = False
@@ -115,22 +118,35 @@ def check_cover(thresholds: ArrayLike, minimum: float | int) -> Array:
 
 @functools.partial(jax.jit, static_argnames="absolute")
 def _cover(rows: Array, levels: Array, minimum: Array | float | int, absolute: bool) -> Array:
+    """Greedy cover in the order of norms, `BLOCK` candidates at a time: a product of matrices instead of many rows."""
     norms = row_norms(rows)
     order = jnp.argsort(-norms)
     units, norms = unit_rows(rows)[order], norms[order]
-    null = norms <= minimum * norms[0]
+    null, block = norms <= minimum * norms[0], min(BLOCK, len(norms))
+
+    def similar(some, others):
+        cosines = some @ others.T
+        return jnp.abs(cosines) if absolute else cosines
 
     def unfinished(state):
         return ~jnp.all(state[0])
 
     def represent(state):
         covered, counts = state
-        nearest = jnp.argmin(jnp.all(covered, axis=0))  # the largest neuron that some threshold leaves uncovered
-        cosines = units @ units[nearest]
-        joins = (jnp.abs(cosines) if absolute else cosines) > levels[:, None]
-        founds = ~covered[:, nearest]
-        covered = covered | (founds[:, None] & joins) | (jnp.arange(len(norms)) == nearest)
-        return covered, counts + founds
+        (some,) = jnp.nonzero(~jnp.all(covered, axis=0), size=block, fill_value=len(norms) - 1)
+        cosines = similar(units[some], units[some])
+
+        def join(place, inner):
+            inside, founds = inner
+            new = ~inside[:, place]
+            return inside | (new[:, None] & (cosines[place] > levels[:, None])), founds.at[:, place].set(new)
+
+        free = ~covered[:, some] & (jnp.arange(block) < jnp.sum(~jnp.all(covered, axis=0)))
+        _, founds = jax.lax.fori_loop(0, block, join, (~free, jnp.zeros_like(free)))
+        cosines = similar(units[some], units)
+        nearest = jax.lax.map(lambda one: jnp.max(jnp.where(one[:, None], cosines, -2), axis=0), founds)
+        taken = jnp.zeros(len(norms), bool).at[some].set(True)
+        return covered | (nearest > levels[:, None]) | taken, counts + jnp.sum(founds, axis=1, dtype=jnp.int32)
 
     start = jnp.broadcast_to(null, (len(levels), len(norms))), jnp.zeros(len(levels), jnp.int32)
     return jax.lax.while_loop(unfinished, represent, start)[1]
