@@ -91,7 +91,7 @@ def reduce(
     rule = "outputs" if by == "outputs" else known
     some = np.asarray(points, np.float64)[:: -(-len(points) // SEARCHED)]
     plan = plan_merges(chain, some, epsilon, rule)
-    search = _Search(plan, some[:: -(-len(some) // TRIED)])
+    search = _Search(plan, some[:: -(-len(some) // TRIED)].astype(points.dtype))
     strict = search.largest(min(float(tolerance), FAITHFUL))
     search.largest(float(tolerance))
     small, edits, changes = _finish(network, points, search, float(tolerance))
@@ -119,12 +119,13 @@ class _Search:
 
     def __init__(self, plan: Plan, points: np.ndarray):
         self.plan, self.points, self.tried = plan, points, {}
-        self.outputs = plan.chain.look(points)[2]
+        self.outputs = plan.chain.astype(points.dtype).look(points)[2]
 
     def change(self, place: int) -> float:
         if place not in self.tried:
             chain, _ = self.plan.merged(self.plan.levels[place])
-            self.tried[place] = (chain_widths(chain), *compare_outputs(self.outputs, chain.look(self.points)[2]))
+            outputs = chain.astype(self.points.dtype).look(self.points)[2]
+            self.tried[place] = (chain_widths(chain), *compare_outputs(self.outputs, outputs))
         return self.tried[place][1]
 
     def largest(self, tolerance: float) -> int:
