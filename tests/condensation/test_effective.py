@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simplebias.condensation import angle, effective_features, effective_neurons
+from simplebias.condensation import angle, effective_features, effective_neurons, effective_ratio
 from simplebias.condensation.effective import BLOCK
 from simplebias.core.errors import InputError
 
@@ -128,6 +128,13 @@ def test_a_cover_by_many_blocks_is_that_of_one_neuron_at_a_time(inputs, absolute
         wanted.append(len(founders))
     assert counts == wanted
     assert wanted[-1] > 3 * BLOCK / 4 or inputs == 2
+
+
+def test_the_ratio_is_the_number_over_all_neurons(float64):
+    rows = jnp.asarray([[1.0, 0.0], [1.0, 0.01], [0.0, 2.0], [0.0, 0.0], [-1.0, 0.0]])
+    assert effective_ratio(rows, (0.95, 0.99999)).tolist() == pytest.approx([0.6, 0.8])
+    assert effective_ratio(rows, absolute=True).tolist() == pytest.approx(0.4)
+    assert effective_ratio(rows).dtype == jnp.float64
 
 
 @given(st.integers(0, 10**6))

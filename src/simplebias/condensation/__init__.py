@@ -1,7 +1,7 @@
 """Condensation: features of neurons, how many effectively differ, where they turn first, and measures to record."""
 
 from simplebias.condensation.dropout import LOSSES, LastLayerDropout, Penalty, dropout_gradient_penalty, dropout_penalty
-from simplebias.condensation.effective import THRESHOLDS, effective_features, effective_neurons
+from simplebias.condensation.effective import THRESHOLDS, effective_features, effective_neurons, effective_ratio
 from simplebias.condensation.features import (
     amplitude,
     angle,
@@ -31,6 +31,7 @@ from simplebias.condensation.reduced import Reduction
 from simplebias.condensation.reduction import reduce
 from simplebias.condensation.refitting import refit
 from simplebias.condensation.smoothness import convexity_changes, total_variation
+from simplebias.condensation.trajectories import group_history
 
 __all__ = [
     "LIMIT",
@@ -54,8 +55,10 @@ __all__ = [
     "effective_features_measure",
     "effective_neurons",
     "effective_neurons_measure",
+    "effective_ratio",
     "feature_measure",
     "filter_normalised_direction",
+    "group_history",
     "leading_order",
     "loss_along_directions",
     "multiplicity",

@@ -102,6 +102,38 @@ def effective_neurons(
     return _cover(rows, jnp.atleast_1d(levels), minimum, absolute).reshape(levels.shape)
 
 
+def effective_ratio(
+    extended: Neurons | ArrayLike,
+    thresholds: ArrayLike = 0.95,
+    *,
+    minimum: float | int = 0.0,
+    absolute: bool = False,
+) -> Float[Array, " *thresholds"]:
+    """Effective number of neurons over the number of neurons, `m_eff / m`: small in a condensed layer.
+
+    Args:
+        extended: `(neurons, inputs + 1)`, or Neurons.
+        thresholds: as of `effective_neurons`; one number gives one ratio.
+        minimum: as of `effective_neurons`.
+        absolute: as of `effective_neurons`.
+
+    Returns:
+        Ratios in [0, 1] with the shape of `thresholds`; all neurons count in m.
+
+    Raises:
+        InputError: as `effective_neurons`.
+
+    References:
+        Zhang, Xu, Implicit regularization of dropout, arXiv:2207.05952.
+
+    Example:
+        >>> float(effective_ratio([[1.0, 0.0], [2.0, 0.1], [0.0, 1.0], [-1.0, 0.0]]))
+        0.75
+    """
+    rows = extend(extended)
+    return effective_neurons(rows, thresholds, minimum=minimum, absolute=absolute) / jnp.asarray(len(rows), rows.dtype)
+
+
 def check_cover(thresholds: ArrayLike, minimum: float | int) -> Array:
     """Thresholds as an array, after a check of the options of `effective_neurons`."""
     levels = as_array(thresholds, "thresholds")

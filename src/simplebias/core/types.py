@@ -40,6 +40,8 @@ NEURON = "neuron"
 """A neuron of one layer."""
 NEURON_OTHER = "neuron_other"
 """The second neuron of a pair."""
+GROUP = "group"
+"""Neurons of one layer that point in nearly the same direction."""
 FEATURE = "feature"
 """`orientation` and `amplitude` of a neuron."""
 WINDOW = "window"
@@ -74,6 +76,7 @@ __all__ = [
     "FEATURE",
     "FILTER_WIDTH",
     "FREQUENCY",
+    "GROUP",
     "INPUT",
     "LAYER",
     "LOCAL_FREQUENCY",
