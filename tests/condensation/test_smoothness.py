@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simplebias.condensation import convexity_changes, total_variation
@@ -24,6 +24,7 @@ def changes_by_hand(x, y, tolerance):
     return count
 
 
+@settings(max_examples=20)
 @given(st.integers(0, 10**6))
 def test_against_a_loop_on_shuffled_points(seed):
     rng = np.random.default_rng(seed)

@@ -73,6 +73,11 @@ def convexity_changes(points: ArrayLike, values: ArrayLike, *, tolerance: float 
     """
     check_positive(tolerance, "tolerance", zero=True)
     rising, outputs = _in_order(points, values, 3)
+    return _count_bends(rising, outputs, tolerance)
+
+
+@jax.jit
+def _count_bends(rising: Array, outputs: Array, tolerance: Array | float | int) -> Array:
     slopes = jnp.diff(outputs, axis=0) / jnp.diff(rising)[:, None]
     bends = jnp.diff(slopes, axis=0)
     signs = jnp.where(jnp.abs(bends) > tolerance * jnp.max(jnp.abs(slopes), axis=0), jnp.sign(bends), 0)
