@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from simplebias.claims.equations import DATA, RESIDUAL, RITZ
-from simplebias.claims.f09_derivatives_in_the_loss import JUMP, PLAIN, SOBOLEV, derivatives_in
+from simplebias.claims.f09_derivatives_in_the_loss import JUMP, PLAIN, SOBOLEV, TURNED, derivatives_in
 
 
 def learned_at(second, sixteenth, *, last=4000, seeds=3):
@@ -77,3 +77,27 @@ def test_a_jump_counts_against_its_control_seed_by_seed(smoke, control, changed,
     rising = lambda peaks: (("seed", "record"), [[1e-3, 1e-3 * peak, 5e-4] for peak in peaks])
     data = xr.Dataset({"control": rising(control), "changed": rising(changed)})
     assert claim.check({JUMP: data}).holds is holds
+
+
+def equal_tones(second, fortieth):
+    """Runs in which sine modes 2 and 40 are learned at these steps."""
+    data = learned_at(second, fortieth)
+    return data.assign_coords(frequency=[0.5, 10.0])
+
+
+@pytest.mark.parametrize(
+    ("loss", "second", "fortieth", "holds"),
+    [
+        (DATA, 0, np.inf, True),
+        (DATA, 0, 3900, True),
+        (DATA, 3900, 0, False),
+        (DATA, 0, 0, False),
+        (RESIDUAL, np.inf, 0, True),
+        (RESIDUAL, 3900, 0, True),
+        (RESIDUAL, 3000, 0, False),
+        (RESIDUAL, 0, np.inf, False),
+    ],
+)
+def test_the_order_turns_only_with_derivatives(smoke, loss, second, fortieth, holds):
+    claim, _ = smoke("f09")
+    assert claim.check({TURNED[loss]: equal_tones(second, fortieth)}).holds is holds

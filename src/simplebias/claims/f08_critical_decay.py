@@ -100,7 +100,7 @@ CLAIM = Claim(
     setting=(
         "One input: x = ±0.5, y = 0.9; two inputs: the corners (±0.5, ±0.5), y = 1. The function with the least"
         " ∫ ⟨ξ⟩^α |φ|² dξ, ⟨ξ⟩² = 1 + |ξ|², through them, solved exactly (float64) on a lattice of frequencies of"
-        " spacing 0.1 up to M along each input. No random numbers."
+        " spacing 0.1 up to M along each input. Deterministic: no seeds."
     ),
     fails_when=(
         "Near α = d the limit is approached too slowly to tell the cases apart: at α = 1 h(0) falls by no more than a"

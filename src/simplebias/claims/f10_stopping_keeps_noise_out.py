@@ -99,10 +99,15 @@ def _train(seed: int, widths: Sequence[int], rate: float, steps: int) -> xr.Data
         "spectrum": Record(spectrum_measure(basis, tones), at=rarely),
         "mirror_spectrum": Record(mirror_spectrum_measure(floor), at=rarely),
     }
-    constants = floor.dataset().assign(
-        points=((POINT, INPUT), X[:, None]),
-        target=((POINT, OUTPUT), values, {"description": "sin x with noise of std 0.2"}),
-        target_spectrum=((FREQUENCY, OUTPUT), np.asarray(target)),
+    constants = (
+        floor
+        .dataset()
+        .assign(
+            points=((POINT, INPUT), X[:, None]),
+            target=((POINT, OUTPUT), values, {"description": "sin x with noise of std 0.2"}),
+            target_spectrum=((FREQUENCY, OUTPUT), np.asarray(target)),
+        )
+        .assign_coords({INPUT: ["x"], OUTPUT: ["y"], "input_unit": (INPUT, [""])})
     )
     return _fit(seed, widths, rate, steps, task, measures, constants)
 

@@ -47,7 +47,8 @@ def check(evidence: Evidence) -> Verdict:
     for name, error in ((NARROW, 0.2), (FAST, 0.5)):
         if name in evidence:
             steps = np.stack([each.values for each in _learned(evidence[name])])
-            slowest = np.where(np.isinf(steps).any(axis=0), np.inf, steps.max(axis=0) / steps.min(axis=0))
+            never = np.isinf(steps).any(axis=0)
+            slowest = np.where(never, np.inf, steps.max(axis=0) / np.where(never, 1, steps.min(axis=0)))
             criteria.append(compare(f"{name}: slowest of k = 1, 3, 5 over fastest, in steps", slowest, "<", 3))
             last = evidence[name]["unseen_loss"].isel(record_unseen_loss=-1)
             criteria.append(compare(f"{name}: mean squared error between the samples", last, ">", error))

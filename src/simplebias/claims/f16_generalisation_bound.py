@@ -109,8 +109,8 @@ CLAIM = Claim(
     source=("zhang2019explicitizing", "luo2020exact"),
     setting=(
         "One input in [0, 1], frequencies k = −400 … 400, γ = max(|k|, 1)^−s with s = 1, 1.5, 2. Targets with Gaussian"
-        " coefficients times γ, scaled to FP-norm 1; n = 10, 20, 40, 80 samples, uniform; δ = 0.05; float64. Random"
-        f" numbers from ({SEEDS[0]}, draw)."
+        " coefficients times γ, scaled to FP-norm 1; n = 10, 20, 40, 80 samples, uniform; δ = 0.05; float64; all"
+        f" random numbers from ({SEEDS[0]}, draw)."
     ),
     fails_when=(
         "It is a certificate and no estimate: the bound is hundreds of times above the error, so it says nothing of how"

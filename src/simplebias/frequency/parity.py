@@ -29,6 +29,11 @@ class ParitySplit(NamedTuple):
         labels: their parity, `(samples,)` of -1 and 1.
         unseen_points: all other corners, `(2^inputs - samples, inputs)`.
         unseen_labels: their parity.
+
+    Example:
+        >>> split = parity_split(4, 10, seed=0)
+        >>> split.points.shape, split.unseen_points.shape
+        ((10, 4), (6, 4))
     """
 
     points: np.ndarray
