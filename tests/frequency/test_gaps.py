@@ -1,7 +1,7 @@
 import jax
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from simplebias.core.errors import InputError
@@ -11,6 +11,8 @@ RANDOM = np.random.default_rng(5)
 
 
 @settings(deadline=None, max_examples=30)
+@example({1, 2, 3, 5, 7, 9, 11, 13, 15, 17, 19}, 0.0, 1.0)  # as many single gaps as double ones
+@example(set(range(1, 23, 2)), 0.0, 1.0)  # more double gaps than single ones
 @given(st.sets(st.integers(1, 28), max_size=12), st.floats(-1e3, 1e3), st.floats(1e-2, 1e2))
 def test_the_lattice_is_found_whatever_is_missing(missing, start, spacing):
     whole = start + spacing * np.arange(30)

@@ -42,7 +42,7 @@ def complete_lattice(points: ArrayLike) -> np.ndarray | None:
     gaps = np.diff(order)
     if not len(gaps) or gaps.min() <= 0:
         return None
-    spacing = np.median(gaps)
+    spacing = gaps[gaps < 1.5 * gaps.min()].mean()  # the smallest ones: half or more may be twice as large
     places = np.rint((order - order[0]) / spacing)
     if places[-1] < 1 or len(order) < LEAST * (places[-1] + 1):
         return None
