@@ -20,6 +20,7 @@ def smoke():
     return _smoke
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items):
     """Tests of one claim go to one worker, so that no claim is run by both."""
     for item in items:
