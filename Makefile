@@ -61,7 +61,7 @@ types: $(VENV)/.installed-test
 	$(QUIET_PYRIGHT) $(BIN)/pyright
 
 unit: $(VENV)/.installed-test
-	$(CACHE) $(BIN)/python -m pytest tests -n $(WORKERS) --dist loadgroup
+	$(CACHE) $(BIN)/python -m pytest tests -n $(WORKERS)
 
 doctest: $(VENV)/.installed-test
 	$(CACHE) $(BIN)/python -m pytest --doctest-modules src -n $(WORKERS)

@@ -1,5 +1,7 @@
 """Strict JAX under test: shapes in annotations are checked, warnings are errors."""
 
+import re
+
 import jax
 import pytest
 from hypothesis import settings
@@ -22,3 +24,16 @@ def key():
 def float64():
     with jax.enable_x64(True):
         yield
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Tests of one claim go to one worker, so that no claim is run by both; all others to whichever is free."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByClaim(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            found = re.match(r"tests/claims/.*[_\[]([fclp]\d\d)(?![0-9a-z])", nodeid)
+            return found[1] if found else nodeid
+
+    return ByClaim(config, log)
