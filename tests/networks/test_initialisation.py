@@ -29,6 +29,7 @@ def triple(rule, sizes=(D, M, 1)):
         ("mean-field", (M, 1, 1)),
         ("weight-std:0.1", (1, 0.1, 0.1)),
         ("power:2", (1, M**-2.0, M**-2.0)),
+        ("fan-in:0.8", (1, M**-0.8, D**-0.8)),
     ],
 )
 def test_table_of_schemes(rule, wanted):

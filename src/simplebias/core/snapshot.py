@@ -27,6 +27,8 @@ class Neurons(eqx.Module):
         bias: `(neurons,)`, or None where the layer has none.
         output_weights: `(outputs, neurons)`, effective; None where what follows is not linear in the neurons.
         activation: name of the activation in `simplebias.networks.activations`.
+        name: what these neurons are, such as "query 1", for networks with several kinds; "" where the number of the
+            layer says it.
 
     Example:
         >>> import jax.numpy as jnp
@@ -39,6 +41,7 @@ class Neurons(eqx.Module):
     bias: Float[Array, " neurons"] | None
     output_weights: Float[Array, "outputs neurons"] | None
     activation: str = eqx.field(static=True, default="")
+    name: str = eqx.field(static=True, default="")
 
     @property
     def extended(self) -> Float[Array, "neurons features"]:

@@ -18,7 +18,7 @@ def _join(first: Neurons, second: Neurons) -> Neurons:
     else:
         outgoing = jnp.concatenate([first.output_weights, second.output_weights], axis=1)
     rows = jnp.concatenate([first.input_weights, second.input_weights])
-    return Neurons(rows, bias, outgoing, first.activation)
+    return Neurons(rows, bias, outgoing, first.activation, first.name)
 
 
 class AntiSymmetric(eqx.Module):

@@ -55,6 +55,10 @@ def _power(sizes: Sizes, t: float) -> list[LayerScale]:
     return _weight_std(sizes, sizes[1] ** -t)
 
 
+def _fan_in(sizes: Sizes, gamma: float) -> list[LayerScale]:
+    return [LayerScale(fan_in**-gamma) for fan_in in sizes[:-1]]
+
+
 def _phase(sizes: Sizes, gamma: float, gamma_prime: float) -> list[LayerScale]:
     if len(sizes) != 3:
         raise InputError("a two-layer network for phase coordinates", f"{len(sizes) - 2} hidden layers")
@@ -72,6 +76,7 @@ _NAMED: dict[str, Callable[..., list[LayerScale]]] = {
 _PARAMETRIC: dict[str, tuple[Callable[..., list[LayerScale]], tuple[str, ...]]] = {
     "weight-std": (_weight_std, ("std",)),
     "power": (_power, ("t",)),
+    "fan-in": (_fan_in, ("gamma",)),
     "phase": (_phase, ("gamma", "gamma_prime")),
 }
 INITIALISATIONS = (*_NAMED, *_PARAMETRIC)
@@ -199,6 +204,32 @@ def power(t: float | int) -> Initialisation:
         0.1
     """
     return Initialisation("power", (float(t),))
+
+
+def fan_in(gamma: float | int) -> Initialisation:
+    """The std `d^-γ` for every layer, with d the number of inputs of a neuron of that layer.
+
+    It is the initial scale of the papers on transformers. γ = ½ is LeCun's; larger γ are smaller weights, which
+    condense.
+
+    Args:
+        gamma: exponent γ.
+
+    Returns:
+        The rule.
+
+    Raises:
+        InputError: if `gamma` is not finite.
+
+    References:
+        Zhang, Lin, Wang, Zhang, Xu, Initialization is critical to whether transformers fit composite functions by
+        reasoning or memorizing, arXiv:2405.05409.
+
+    Example:
+        >>> [scale.std for scale in fan_in(1).scales((4, 100, 1))]
+        [0.25, 0.01]
+    """
+    return Initialisation("fan-in", (float(gamma),))
 
 
 def phase(gamma: float | int, gamma_prime: float | int = 0.0) -> Initialisation:
