@@ -18,6 +18,7 @@ from simplebias.networks.initialisation import (
     weight_std,
 )
 from simplebias.networks.surgery import add_null, merge, split
+from simplebias.networks.transformer import Transformer
 from simplebias.networks.vgg import VGG
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "NeuronGroup",
     "ResNet",
     "SmallCNN",
+    "Transformer",
     "TwoLayer",
     "activation",
     "add_null",
