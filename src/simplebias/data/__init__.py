@@ -1,7 +1,8 @@
-"""Real data as arrays: tables, pictures, recordings, NumPy and idx files, and the samples that the package ships."""
+"""Data as arrays: tables, pictures, recordings, NumPy and idx files, the samples that are shipped, and a toy language."""
 
+from simplebias.data.anchors import AnchorTask, Sequences, anchor_task
 from simplebias.data.reading import read
 from simplebias.data.sample import Sample, complete
 from simplebias.data.samples import SAMPLES, ShippedSample
 
-__all__ = ["SAMPLES", "Sample", "ShippedSample", "complete", "read"]
+__all__ = ["SAMPLES", "AnchorTask", "Sample", "Sequences", "ShippedSample", "anchor_task", "complete", "read"]
