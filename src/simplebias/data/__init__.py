@@ -1,4 +1,4 @@
-"""Data as arrays: tables, pictures, recordings, NumPy and idx files, the samples that are shipped, and a toy language."""
+"""Data as arrays: tables, pictures, recordings, NumPy and idx files, samples that are shipped, and a toy language."""
 
 from simplebias.data.anchors import AnchorTask, Sequences, anchor_task
 from simplebias.data.reading import read
