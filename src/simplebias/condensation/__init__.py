@@ -17,6 +17,7 @@ from simplebias.condensation.initial import (
     direction_field,
     predicted_directions,
 )
+from simplebias.condensation.kernels import KernelDirection, predicted_kernel_direction
 from simplebias.condensation.measures import (
     LIMIT,
     amplitude_measure,
@@ -27,9 +28,23 @@ from simplebias.condensation.measures import (
     relative_change_measure,
 )
 from simplebias.condensation.multiplicities import multiplicity
+from simplebias.condensation.rank import (
+    Rank,
+    Recovery,
+    empirical_rank,
+    local_linear_recovery,
+    model_rank,
+    recovering_samples,
+)
 from simplebias.condensation.reduced import Reduction
 from simplebias.condensation.reduction import reduce
 from simplebias.condensation.refitting import refit
+from simplebias.condensation.sample_size import (
+    convolution_sample_size,
+    deep_sample_size_bound,
+    matrix_sample_size,
+    two_layer_sample_size,
+)
 from simplebias.condensation.smoothness import convexity_changes, total_variation
 from simplebias.condensation.trajectories import group_history
 
@@ -38,16 +53,21 @@ __all__ = [
     "LOSSES",
     "THRESHOLDS",
     "Directions",
+    "KernelDirection",
     "LastLayerDropout",
     "Penalty",
+    "Rank",
+    "Recovery",
     "Reduction",
     "amplitude",
     "amplitude_measure",
     "angle",
     "compare_directions",
     "convexity_changes",
+    "convolution_sample_size",
     "cosine_similarity",
     "cosine_similarity_measure",
+    "deep_sample_size_bound",
     "direction_field",
     "dropout_gradient_penalty",
     "dropout_penalty",
@@ -56,17 +76,24 @@ __all__ = [
     "effective_neurons",
     "effective_neurons_measure",
     "effective_ratio",
+    "empirical_rank",
     "feature_measure",
     "filter_normalised_direction",
     "group_history",
     "leading_order",
+    "local_linear_recovery",
     "loss_along_directions",
+    "matrix_sample_size",
+    "model_rank",
     "multiplicity",
     "orientation",
     "predicted_directions",
+    "predicted_kernel_direction",
+    "recovering_samples",
     "reduce",
     "refit",
     "relative_change",
     "relative_change_measure",
     "total_variation",
+    "two_layer_sample_size",
 ]

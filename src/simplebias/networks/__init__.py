@@ -6,6 +6,7 @@ from simplebias.networks.build import NETWORKS, build, ensemble
 from simplebias.networks.chain import Chain, NeuronGroup, chain_of, with_weights
 from simplebias.networks.convolution import SmallCNN
 from simplebias.networks.dense import MLP, Affine, ResNet, TwoLayer
+from simplebias.networks.factorisation import MatrixFactorisation
 from simplebias.networks.initialisation import (
     INITIALISATIONS,
     Initialisation,
@@ -19,6 +20,7 @@ from simplebias.networks.initialisation import (
 )
 from simplebias.networks.surgery import add_null, merge, split
 from simplebias.networks.transformer import Transformer
+from simplebias.networks.two_layer_cnn import Patches, TwoLayerCNN
 from simplebias.networks.vgg import VGG
 
 __all__ = [
@@ -33,11 +35,14 @@ __all__ = [
     "Chain",
     "Initialisation",
     "LayerScale",
+    "MatrixFactorisation",
     "NeuronGroup",
+    "Patches",
     "ResNet",
     "SmallCNN",
     "Transformer",
     "TwoLayer",
+    "TwoLayerCNN",
     "activation",
     "add_null",
     "build",
