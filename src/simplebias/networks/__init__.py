@@ -18,6 +18,8 @@ from simplebias.networks.initialisation import (
     power,
     weight_std,
 )
+from simplebias.networks.normalisation import fold_normalisation
+from simplebias.networks.phases import Phase, Regime
 from simplebias.networks.surgery import add_null, merge, split
 from simplebias.networks.transformer import Transformer
 from simplebias.networks.two_layer_cnn import Patches, TwoLayerCNN
@@ -38,6 +40,8 @@ __all__ = [
     "MatrixFactorisation",
     "NeuronGroup",
     "Patches",
+    "Phase",
+    "Regime",
     "ResNet",
     "SmallCNN",
     "Transformer",
@@ -48,6 +52,7 @@ __all__ = [
     "build",
     "chain_of",
     "ensemble",
+    "fold_normalisation",
     "fan_in",
     "initialisation",
     "merge",
