@@ -4,13 +4,18 @@ from simplebias.training.flow import NormalisedFlow
 from simplebias.training.loop import resume, train
 from simplebias.training.measures import accuracy, cross_entropy, error_measure, loss_measure, mean_squared_error
 from simplebias.training.minimise import minimise
+from simplebias.training.slots import Begin, Build, Slots
 from simplebias.training.swarm import Perturb, Swarm
-from simplebias.training.updater import Gradient, Updater, optimiser, optimiser_names
+from simplebias.training.updater import Gradient, RatedGradient, Updater, optimiser, optimiser_names
 
 __all__ = [
+    "Begin",
+    "Build",
     "Gradient",
     "NormalisedFlow",
     "Perturb",
+    "RatedGradient",
+    "Slots",
     "Swarm",
     "Updater",
     "accuracy",

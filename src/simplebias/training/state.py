@@ -95,7 +95,7 @@ def rebuild(plan: Plan, member: Member, fixed: Fixed) -> PyTree:
     return eqx.combine(member.parameters, fixed.buffers, plan.static)
 
 
-def _advance(plan: Plan, member: Member, fixed: Fixed, step: Int[Array, ""]) -> Member:
+def advance(plan: Plan, member: Member, fixed: Fixed, step: Int[Array, ""]) -> Member:
     """One step; a member that rests, or finds now that it has to, stays as it is."""
     assert plan.updater is not None
     static = eqx.combine(fixed.buffers, plan.static)
@@ -158,7 +158,7 @@ def run_block(
         end, due_now = stop
         state, _ = jax.lax.while_loop(
             lambda now: (now[1] < end) & ~jnp.all(now[0].rests),
-            lambda now: (each(lambda member, own: _advance(plan, member, own, now[1]))(now[0], fixed), now[1] + 1),
+            lambda now: (each(lambda member, own: advance(plan, member, own, now[1]))(now[0], fixed), now[1] + 1),
             carry,
         )
         values = {}

@@ -132,6 +132,45 @@ class Gradient(Updater):
         return optax.apply_updates(parameters, change), (optimiser_state, order), value
 
 
+class RatedGradient(Updater):
+    """As `Gradient`, by an optimiser's name and with the learning rate as an array.
+
+    Trainings of different rates share one compiled program, and may run side by side under `vmap`.
+
+    Args:
+        name: see `optimiser_names`.
+        learning_rate: a number > 0, or an array of one.
+        batch_size: rows in a batch; None for the full batch.
+
+    Raises:
+        InputError: for a name that Optax has no optimiser of, or a batch size that is no whole number > 0.
+
+    Example:
+        >>> RatedGradient("adam", 1e-3).learning_rate.shape
+        ()
+    """
+
+    gradient: Gradient
+    learning_rate: Array
+
+    def __init__(self, name: str, learning_rate: Any, batch_size: int | None = None):
+        check_choice(name, "optimiser", optimiser_names())
+        self.gradient = Gradient(_rated(name), batch_size)
+        self.learning_rate = jnp.asarray(learning_rate)
+
+    def init(self, parameters: PyTree, task: Task, *, key: Key) -> PyTree:
+        """The optimiser's state with the learning rate in it, and the order of the rows."""
+        state, order = self.gradient.init(parameters, task, key=key)
+        rate = self.learning_rate.astype(state.hyperparams["learning_rate"].dtype)
+        return state._replace(hyperparams={**state.hyperparams, "learning_rate": rate}), order
+
+    def update(
+        self, parameters: PyTree, static: PyTree, task: Task, state: PyTree, *, step: Step, key: Key
+    ) -> tuple[PyTree, PyTree, Scalar]:
+        """One step down the gradient."""
+        return self.gradient.update(parameters, static, task, state, step=step, key=key)
+
+
 _PLAIN = {"gd": "sgd", "gradient-descent": "sgd"}
 
 
@@ -196,3 +235,9 @@ def optimiser(name: str, learning_rate: float | int | optax.Schedule) -> optax.G
 def _made(name: str, learning_rate: float | int | optax.Schedule) -> optax.GradientTransformation:
     """The same optimiser is the same object, so that a second training with it is not compiled again."""
     return getattr(optax, name)(learning_rate=learning_rate)
+
+
+@functools.cache
+def _rated(name: str) -> optax.GradientTransformation:
+    """An optimiser that keeps its learning rate in its state."""
+    return optax.inject_hyperparams(getattr(optax, _PLAIN.get(name, name)))(learning_rate=1.0)
