@@ -7,7 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from simplebias import condensation, core, data, frequency, networks, pde, reports, training
+    from simplebias import condensation, core, data, frequency, networks, pde, reports, sweeps, training
     from simplebias.condensation import reduce
     from simplebias.core.citation import cite
     from simplebias.core.errors import DivergenceError, InputError, Outcome, SimplebiasError, StorageError
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from simplebias.core.snapshot import Measure, Neurons, Record, Snapshot, take_snapshot
     from simplebias.core.task import Classification, Regression, Task
     from simplebias.observation import observe
+    from simplebias.sweeps import Specification, open_sweep, sweep
     from simplebias.training import minimise, resume, train
 
 __version__ = "0.1.0"
@@ -41,6 +42,9 @@ _HOMES = {
     "Regression": "core.task",
     "Task": "core.task",
     "observe": "observation",
+    "Specification": "sweeps",
+    "open_sweep": "sweeps",
+    "sweep": "sweeps",
     "minimise": "training",
     "resume": "training",
     "train": "training",
@@ -55,6 +59,7 @@ _ROOMS = (
     "observation",
     "pde",
     "reports",
+    "sweeps",
     "training",
 )
 

@@ -105,11 +105,15 @@ def write_atomic(path: Path, content: bytes | str) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def read_marker(path: Path) -> dict[str, Any]:
+def read_marker(path: Path, name: str = MARKER) -> dict[str, Any]:
     """The description of the run in folder `path`.
 
+    Args:
+        path: the folder.
+        name: of the file that marks it, `run.json`, or `sweep.json` for a sweep.
+
     Returns:
-        The content of `run.json`.
+        The content of the file.
 
     Raises:
         StorageError: if there is no run, it is damaged, or a newer version wrote it.
@@ -120,12 +124,13 @@ def read_marker(path: Path) -> dict[str, Any]:
         simplebias.core.errors.StorageError: no run in nowhere: the folder does not exist; check the path
     """
     path = Path(path)
-    marker = path / MARKER
+    marker, kind = path / name, Path(name).stem
     with storage_errors(marker, "read"):
         if not path.is_dir():
-            raise StorageError(f"no run in {path}: the folder does not exist; check the path")
+            raise StorageError(f"no {kind} in {path}: the folder does not exist; check the path")
         if not marker.is_file():
-            raise StorageError(f"no run in {path}: it has no {MARKER}; name a folder that `simplebias observe` made")
+            maker = "observe" if name == MARKER else kind
+            raise StorageError(f"no {kind} in {path}: it has no {name}; name a folder that `simplebias {maker}` made")
         text = marker.read_text(encoding="utf-8", errors="replace")
     try:
         description = json.loads(text)
@@ -139,18 +144,21 @@ def read_marker(path: Path) -> dict[str, Any]:
     return description
 
 
-def _is_leftover(file: Path) -> bool:
+def _is_leftover(file: Path, name: str) -> bool:
     """Whether a process killed while it claimed the folder left this file."""
-    return re.fullmatch(rf"\.{re.escape(MARKER)}\.\d+\.tmp", file.name) is not None
+    return re.fullmatch(rf"\.{re.escape(name)}\.\d+\.tmp", file.name) is not None
 
 
-def claim_folder(path: Path, specification: Mapping[str, Any], *, resume: bool = False) -> bool:
+def claim_folder(
+    path: Path, specification: Mapping[str, Any], *, resume: bool = False, marker: str = MARKER
+) -> bool:
     """Make `path` the folder of a run, never taking one that holds something else.
 
     Args:
         path: the folder; made with its parents if missing.
         specification: what will be run there.
         resume: whether a run of the same specification may be continued.
+        marker: name of the file that marks it, `run.json`, or `sweep.json` for a sweep.
 
     Returns:
         Whether there is a run to continue.
@@ -164,20 +172,20 @@ def claim_folder(path: Path, specification: Mapping[str, Any], *, resume: bool =
         ...     claim_folder(Path(folder) / "run", {"seed": 1})
         False
     """
-    path = Path(path)
+    path, kind = Path(path), Path(marker).stem
     with storage_errors(path, "use the folder"):
         if path.exists() and not path.is_dir():
             raise StorageError(f"{path} is a file: name a folder")
-        is_run = (path / MARKER).exists()
-        if not is_run and path.is_dir() and not all(map(_is_leftover, path.iterdir())):
+        is_run = (path / marker).exists()
+        if not is_run and path.is_dir() and not all(_is_leftover(file, marker) for file in path.iterdir()):
             raise StorageError(f"{path} already holds other files: name an empty or new folder")
     if is_run:
-        description = read_marker(path)
+        description = read_marker(path, marker)
         if not resume:
-            raise StorageError(f"{path} already holds a run: give --resume to continue it, or another folder")
+            raise StorageError(f"{path} already holds a {kind}: give --resume to continue it, or another folder")
         if description.get("specification_hash") != specification_hash(specification):
             raise StorageError(
-                f"{path} holds a run of another specification: resume it with its own options, or use another folder"
+                f"{path} holds a {kind} of another specification: resume it with its own options, or use another folder"
             )
         return True
     if resume:

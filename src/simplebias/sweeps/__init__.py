@@ -1,0 +1,24 @@
+"""Sweeps: thousands of trainings along named axes, bundled, resumable, on one machine or many; and phase diagrams."""
+
+from simplebias.sweeps.execute import compute, sweep, sweep_status
+from simplebias.sweeps.experiments import EXPERIMENTS, Experiment, PhaseDiagram, Training
+from simplebias.sweeps.layout import Bundle, Layout, lay_out
+from simplebias.sweeps.measures import MEASURES
+from simplebias.sweeps.specification import Specification
+from simplebias.sweeps.store import open_sweep
+
+__all__ = [
+    "EXPERIMENTS",
+    "MEASURES",
+    "Bundle",
+    "Experiment",
+    "Layout",
+    "PhaseDiagram",
+    "Specification",
+    "Training",
+    "compute",
+    "lay_out",
+    "open_sweep",
+    "sweep",
+    "sweep_status",
+]

@@ -1,0 +1,211 @@
+"""The door of sweeps: bundles handed to an executor, each worker writing its own piece of the store."""
+
+import concurrent.futures
+import multiprocessing
+import os
+import tempfile
+from collections.abc import Callable, Generator
+from concurrent.futures import BrokenExecutor, Executor, Future
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+
+import jax
+import numpy as np
+import xarray as xr
+
+from simplebias.core.errors import InputError, Outcome, check_positive
+from simplebias.sweeps.bundles import MEMORY, measured_shapes, run_bundle
+from simplebias.sweeps.layout import lay_out
+from simplebias.sweeps.progress import CellProgress
+from simplebias.sweeps.specification import Specification
+from simplebias.sweeps.store import WAITING, Store
+from simplebias.training.interrupt import Interrupt
+
+RESTARTS = 3
+"""How often lost worker processes are replaced."""
+Done = Callable[[int], None]
+LISTEN_SECONDS = 0.2
+"""How often Ctrl-C is listened for."""
+
+
+def sweep(
+    specification: Specification,
+    *,
+    out: str | Path | None = None,
+    executor: Executor | None = None,
+    workers: int | None = None,
+    memory: float | int = MEMORY,
+    resume: bool = False,
+    progress: bool | None = None,
+) -> xr.Dataset:
+    """Train a network in every cell of a grid, and keep what is measured at the end of each training.
+
+    Cells of one shape are compiled once and trained side by side, each until it meets the criterion, diverges or has
+    taken all steps; its place is then taken by the next. A cell that diverges is marked and loses nothing else.
+
+    Args:
+        specification: what to do.
+        out: a new or empty folder for the store, which is written bundle by bundle; None to keep nothing on disk.
+        executor: where bundles are computed: any `concurrent.futures.Executor`, also one of a cluster
+            (`dask.distributed.Client(...).get_executor()`), whose workers see the folder. By default this process.
+        workers: instead of an executor, so many local processes.
+        memory: bytes that all trainings at once may take on this machine, or on each worker of an executor.
+        resume: go on with the sweep in `out`.
+        progress: show a progress bar over cells; None to show it on a terminal only.
+
+    Returns:
+        One dataset along the axes: loss, steps, outcome and every measure. After Ctrl-C cells that were not computed
+        have outcome -1; `resume` goes on with them.
+
+    Raises:
+        InputError: for options that do not go together.
+        StorageError: if the folder holds anything else, or another sweep.
+
+    Example:
+        >>> grid = Specification({"gamma": [0.5, 1.75], "width": [50], "seed": 2}, experiment="phase", until=1e-3)
+        >>> data = sweep(grid)
+        >>> data["loss"].dims, bool((data["loss"] < 1e-3).all())
+        (('gamma', 'width', 'seed'), True)
+    """
+    check_positive(memory, "memory")
+    if executor is not None and workers is not None:
+        raise InputError("an executor or a number of workers", "both")
+    if workers is not None:
+        check_positive(workers, "workers", integer=True)
+    if out is None and resume:
+        raise InputError("out=FOLDER of the sweep to resume", "resume=True without a folder")
+    if out is None:
+        with tempfile.TemporaryDirectory() as folder:
+            return sweep(
+                specification, out=Path(folder) / "sweep", executor=executor, workers=workers, memory=memory,
+                progress=progress,
+            )  # fmt: skip
+    store = _store(specification, Path(out), resume=resume)
+    with CellProgress(np.size(store.layout.row), visible=progress) as bar, Interrupt() as interrupt:
+        waiting = store.waiting()
+        sizes = {bundle.number: len(bundle.cells) for bundle in store.layout.bundles}
+        bar.add(sum(sizes.values()) - sum(sizes[number] for number in waiting))
+        if workers is None:
+            _compute_all(store, waiting, executor, float(memory), lambda number: bar.add(sizes[number]), interrupt)
+        else:
+            _with_processes(store, waiting, workers, float(memory), lambda number: bar.add(sizes[number]), interrupt)
+    return store.open()
+
+
+def sweep_status(path: str | Path) -> dict[str, int]:
+    """How far a sweep has come.
+
+    Args:
+        path: the folder of the sweep.
+
+    Returns:
+        Number of cells by outcome, `waiting` for those not computed.
+
+    Raises:
+        StorageError: if there is no sweep, or it is damaged.
+
+    Example:
+        >>> sweep_status("runs/phase-1")  # doctest: +SKIP
+        {'waiting': 12, 'stopped': 150}
+    """
+    values, counts = np.unique(Store(path).open()["outcome"].values, return_counts=True)
+    names = {WAITING: "waiting"} | {one.value: one.name.lower() for one in Outcome}
+    return {names[int(value)]: int(count) for value, count in zip(values, counts, strict=True)}
+
+
+def compute(path: str, number: int, memory: float, stop: Event | None = None) -> int:
+    """Compute one bundle of the sweep in a folder and write it: what a worker is asked to do.
+
+    Args:
+        path: the folder.
+        number: of the bundle.
+        memory: bytes that its trainings may take.
+        stop: set to give up.
+
+    Returns:
+        The number.
+
+    Example:
+        >>> compute("runs/phase-1", 0, 1e9)  # doctest: +SKIP
+        0
+    """
+    store = Store(path)
+    bundle = store.layout.bundles[number]
+    values = run_bundle(store.specification, bundle, size=store.layout.size, memory=memory, stop=stop)
+    if values is not None:
+        store.write(number, values)
+    return number
+
+
+def _store(specification: Specification, out: Path, *, resume: bool) -> Store:
+    """The store, with room for the largest shape of every measure."""
+    largest: dict[str, tuple[int, ...]] = {}
+    measures = {}
+    firsts = {bundle.shape: bundle for bundle in reversed(lay_out(specification).bundles)}
+    with jax.enable_x64(specification.precision == "float64"):
+        for bundle in firsts.values():
+            measures, shapes = measured_shapes(specification, bundle)
+            for name, shape in shapes.items():
+                largest[name] = tuple(map(max, shape, largest.get(name, shape)))
+    return Store.make(out, specification, measures, largest, resume=resume)
+
+
+@contextmanager
+def _here(memory: float) -> Generator[tuple[Executor, float], None, None]:
+    """Threads of this process, one for each core: compiled programs run side by side."""
+    count = os.cpu_count() or 1
+    with concurrent.futures.ThreadPoolExecutor(count) as pool:
+        yield pool, memory / count
+
+
+def _compute_all(
+    store: Store, waiting: list[int], executor: Executor | None, memory: float, done: Done, interrupt: Interrupt
+) -> None:
+    """Have all waiting bundles computed."""
+    if executor is not None:
+        _drive(store, waiting, executor, memory, done, interrupt, None)
+        return
+    stop = Event()
+    with _here(memory) as (pool, share):
+        _drive(store, waiting, pool, share, done, interrupt, stop)
+
+
+def _with_processes(
+    store: Store, waiting: list[int], workers: int, memory: float, done: Done, interrupt: Interrupt
+) -> None:
+    """Have all waiting bundles computed by local processes, replacing those that are killed."""
+    for attempt in range(RESTARTS + 1):
+        context = multiprocessing.get_context("spawn")
+        with concurrent.futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
+            try:
+                _drive(store, waiting, pool, memory / workers, done, interrupt, None)
+                return
+            except BrokenExecutor:
+                waiting = store.waiting()
+                if attempt == RESTARTS:
+                    raise
+
+
+def _drive(
+    store: Store,
+    waiting: list[int],
+    pool: Executor,
+    memory: float,
+    done: Done,
+    interrupt: Interrupt,
+    stop: Event | None,
+) -> None:
+    """Submit bundles and wait for them, listening for Ctrl-C; a first error ends the sweep."""
+    extra = () if stop is None else (stop,)
+    left: set[Future] = {pool.submit(compute, str(store.path), number, memory, *extra) for number in waiting}
+    try:
+        while left and not interrupt.wanted:
+            ready, left = concurrent.futures.wait(left, LISTEN_SECONDS, concurrent.futures.FIRST_COMPLETED)
+            for future in ready:
+                done(future.result())
+    finally:
+        if stop is not None:
+            stop.set()
+        for future in left:
+            future.cancel()
