@@ -2,6 +2,7 @@
 
 from simplebias.condensation.dropout import LOSSES, LastLayerDropout, Penalty, dropout_gradient_penalty, dropout_penalty
 from simplebias.condensation.effective import THRESHOLDS, effective_features, effective_neurons, effective_ratio
+from simplebias.condensation.effective_rank import effective_rank
 from simplebias.condensation.features import (
     amplitude,
     angle,
@@ -75,6 +76,7 @@ __all__ = [
     "effective_features_measure",
     "effective_neurons",
     "effective_neurons_measure",
+    "effective_rank",
     "effective_ratio",
     "empirical_rank",
     "feature_measure",
