@@ -1,5 +1,8 @@
 """Convolutional networks that show their kernels as neurons: SmallCNN. Called on one flat picture."""
 
+import functools
+import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,13 +11,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from simplebias.core.errors import InputError, check_positive
+from simplebias.core.errors import InputError, as_points, check_positive
 from simplebias.core.snapshot import Neurons
-from simplebias.core.types import Array, Float, Key, Output, Point
+from simplebias.core.types import Array, Float, Key, Output, Point, Points
 from simplebias.networks.activations import activation as find_activation
 from simplebias.networks.dense import Affine
 from simplebias.networks.initialisation import Initialisation, LayerScale
 from simplebias.networks.initialisation import initialisation as find_initialisation
+from simplebias.networks.normalisation import Normalised
+from simplebias.networks.normalisation import normalise as normalised_layer
 
 KERNEL = 3
 """Pixels along each side of a kernel."""
@@ -36,6 +41,8 @@ class SmallCNN(eqx.Module):
         channels: kernels of each convolution.
         width: neurons of the fully connected hidden layer.
         activation: name, see `ACTIVATIONS`.
+        normalise: whether each convolution is normalised by stored statistics, which `calibrated` takes of points, and
+            then has a scale and a shift, trained, in the place of its bias.
         initialisation: text or Initialisation; the fan-in of a kernel is `channels × 9`.
         key: random key of the weights.
         dtype: of the weights; JAX's default float if None.
@@ -53,7 +60,7 @@ class SmallCNN(eqx.Module):
         (5, 10)
     """
 
-    layers: tuple[Affine, ...]
+    layers: tuple[Affine | Normalised, ...]
     image_shape: tuple[int, int, int] = eqx.field(static=True)
     activation: str = eqx.field(static=True)
 
@@ -66,6 +73,7 @@ class SmallCNN(eqx.Module):
         width: int = 64,
         activation: str = "relu",
         initialisation: str | Initialisation = "xavier",
+        normalise: bool = False,
         key: Key,
         dtype: Any = None,
     ):
@@ -83,7 +91,8 @@ class SmallCNN(eqx.Module):
         sizes = [(fan, kernel, rule.scales((fan, kernel))[0]) for fan, kernel in [*kernels, (cells, width)]]
         sizes.append((width, outputs, rule.scales((width, width, outputs))[1]))
         *hidden, last = draw_layers(key, sizes, dtype)
-        self.layers = (*hidden, Affine(last.weight, jnp.zeros(outputs, dtype), last.multiplier))
+        convolutions = map(normalised_layer, hidden[:-1]) if normalise else hidden[:-1]
+        self.layers = (*convolutions, hidden[-1], Affine(last.weight, jnp.zeros(outputs, dtype), last.multiplier))
 
     def __call__(self, point: Point) -> Output:
         """Outputs for one flat picture."""
@@ -116,16 +125,31 @@ class SmallCNN(eqx.Module):
         height, width, channels = self.image_shape
         return height * width * channels
 
+    def calibrated(self, points: Points) -> "SmallCNN":
+        """The network, made with `normalise=True`, with the statistics of its convolutions on points.
+
+        Layer by layer: mean and variance over points and pixels, of pictures normalised in the layers before.
+
+        Args:
+            points: flat pictures, `(points, pixels)`.
+
+        Returns:
+            Another function, unless points like these were used before.
+
+        Raises:
+            InputError: for a network without normalisation, or points that do not fit.
+        """
+        (convolutions,) = calibrate([self.layers[:-2]], points, self.image_shape, self.activation)
+        return eqx.tree_at(lambda network: network.layers, self, (*convolutions, *self.layers[-2:]))
+
     def neurons(self) -> tuple[Neurons, ...]:
-        """Kernels of each convolution, a row for each, and the neurons of the hidden layer."""
-        kernels = [
-            Neurons(layer.effective_weight, layer.effective_bias, None, self.activation) for layer in self.layers[:-2]
-        ]
-        dense, last = self.layers[-2:]
-        return (
-            *kernels,
-            Neurons(dense.effective_weight, dense.effective_bias, last.effective_weight, self.activation),
-        )
+        """Kernels of each convolution and the neurons of the hidden layer, a row for each, normalisation folded.
+
+        Returns:
+            Of each layer; the output weights of a kernel have a row for each neuron that reads it and each place where
+            it does, after max-pooling where that follows.
+        """
+        return show_neurons(self.layers, self.activation)
 
     def negated(self) -> "SmallCNN":
         """A copy with the output layer negated, sharing no array."""
@@ -166,7 +190,48 @@ def picture_shape(shape: Sequence[int], pooled: int = 1) -> tuple[int, int, int]
     return height, width, int(shape[2]) if len(shape) == 3 else 1
 
 
-def convolve(layer: Affine, picture: Float[Array, "height width channels"]) -> Float[Array, "height width kernels"]:
+def show_neurons(layers: Sequence[Affine | Normalised], activation: str) -> tuple[Neurons, ...]:
+    """Neurons of convolutions and the dense layers after them, the output layer last."""
+    shown = []
+    for layer, after in itertools.pairwise(layers):
+        incoming, bias = layer.effective_weight, layer.effective_bias
+        outgoing = after.effective_weight.reshape(-1, len(incoming))  # channel fastest in patches and flat pictures
+        shown.append(Neurons(incoming, bias, outgoing, activation))
+    return tuple(shown)
+
+
+def calibrate(
+    blocks: Sequence[Sequence[Affine | Normalised]], points: Points, shape: tuple[int, int, int], activation: str
+) -> list[tuple[Affine | Normalised, ...]]:
+    """Convolutions with the statistics of what they give on points, layer by layer.
+
+    Returns:
+        The blocks; max-pooling follows each.
+
+    Raises:
+        InputError: where nothing is normalised, or for points that do not fit.
+    """
+    flat, function, calibrated = as_points(points), find_activation(activation), []
+    if flat.shape[1] != math.prod(shape):
+        raise InputError(f"flat pictures of {math.prod(shape)} numbers", f"{flat.shape[1]}")
+    pictures = flat.reshape(-1, *shape).astype(blocks[0][0].weight.dtype)
+    for block in blocks:
+        layers = []
+        for layer in block:
+            if not isinstance(layer, Normalised):
+                raise InputError("a network made with normalise=True", "one without normalisation")
+            given = jax.vmap(functools.partial(convolve, layer.affine))(pictures)
+            mean, variance = jnp.mean(given, axis=(0, 1, 2)), jnp.var(given, axis=(0, 1, 2))
+            layers.append(layer.with_statistics(mean, variance))
+            pictures = function(jax.vmap(functools.partial(convolve, layers[-1]))(pictures))
+        calibrated.append(tuple(layers))
+        pictures = jax.vmap(pooled)(pictures)
+    return calibrated
+
+
+def convolve(
+    layer: Affine | Normalised, picture: Float[Array, "height width channels"]
+) -> Float[Array, "height width kernels"]:
     """A layer's kernels on the 3 × 3 pixels around each pixel."""
     return jax.vmap(jax.vmap(layer))(patches(picture))
 

@@ -1,4 +1,4 @@
-"""Edits of dense networks that keep what they compute: split a neuron, add null neurons, merge neurons."""
+"""Edits of networks that keep what they compute: split a neuron, add null neurons, merge neurons."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,8 @@ def split(network: Any, layer: int, neuron: int, shares: Sequence[float | int] =
     of sum 1, negative ones included, a critical point stays critical (the embedding principle).
 
     Args:
-        network: a TwoLayer, MLP or ResNet; in a ResNet the neuron is split in every hidden layer.
+        network: a TwoLayer, MLP, ResNet, SmallCNN or VGG; in a ResNet the neuron is split in every hidden layer, a
+            kernel is the neuron of a convolution, and a normalisation is folded into the weights.
         layer: hidden layer, counted from 1.
         neuron: index in the layer, from 0.
         shares: of each copy; their sum is 1. The first copy stands in the neuron's place, the others at the end.
@@ -56,7 +57,7 @@ def add_null(network: Any, layer: int, count: int = 1, *, bias: float | int = 0.
     """Add neurons with zero input weights and zero output weights: the output stays the same.
 
     Args:
-        network: a TwoLayer, MLP or ResNet; in a ResNet they are added to every hidden layer.
+        network: a TwoLayer, MLP, ResNet, SmallCNN or VGG; in a ResNet they are added to every hidden layer.
         layer: hidden layer, counted from 1.
         count: how many.
         bias: of the new neurons; any value keeps a critical point critical where the next layer has a bias.
@@ -97,14 +98,17 @@ def merge(
     """Put neurons with rows `R (w, b)` in the place of a layer's, where their outputs obey `h = M h′ + c`.
 
     The next layer's weights become `W M` and its bias `b + W c`. Where `h = M h′ + c` holds for all inputs, the output
-    stays the same; elsewhere it changes by what `W (h - M h′ - c)` causes. Splitting is a merge too.
+    stays the same; elsewhere it changes by what `W (h - M h′ - c)` causes. Splitting is a merge too. Of a convolution
+    h is what the next layer reads at each pixel, after max-pooling, which only positive multiples pass.
 
     Args:
-        network: a TwoLayer, MLP or ResNet; in a ResNet the neurons of every hidden layer are replaced alike.
+        network: a TwoLayer, MLP, ResNet, SmallCNN or VGG; in a ResNet the neurons of every hidden layer are replaced
+            alike.
         layer: hidden layer, counted from 1.
         combination: R, `(new, old)`: each new neuron's input weights and bias as a combination of the old ones.
         expansion: M, `(old, new)`: each old neuron's output from the new ones.
-        constants: c, `(old,)`; zeros if None. Not for a ResNet, whose layers would need one each.
+        constants: c, `(old,)`; zeros if None. Not for a ResNet, whose layers would need one each, nor where a
+            convolution follows, which reads zeros around its picture.
 
     Returns:
         The network with the new neurons.
@@ -137,6 +141,8 @@ def merge(
         fixed = np.asarray(given, np.float64)
         if fixed.shape != (group.count,) or chain.shortcut:
             raise InputError(f"constants of shape ({group.count},), and none for a ResNet", f"shape {fixed.shape}")
+        if max(group.consumers) < len(chain.pictures):
+            raise InputError(f"no constants for layer {layer}", "some", "A convolution follows: its border sees less.")
     return with_weights(network, chain.edit(group, rows, columns, None if fixed is None else [fixed]))
 
 

@@ -1,5 +1,6 @@
 """Deep convolutional networks of the kind of VGG: blocks of convolutions, each block followed by a pooling."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,12 +10,23 @@ import jax.numpy as jnp
 
 from simplebias.core.errors import InputError, check_positive
 from simplebias.core.snapshot import Neurons
-from simplebias.core.types import Array, Float, Key, Output, Point
+from simplebias.core.types import Array, Float, Key, Output, Point, Points
 from simplebias.networks.activations import activation as find_activation
-from simplebias.networks.convolution import KERNEL, POOL, convolve, draw_layers, picture_shape, pooled
+from simplebias.networks.convolution import (
+    KERNEL,
+    POOL,
+    calibrate,
+    convolve,
+    draw_layers,
+    picture_shape,
+    pooled,
+    show_neurons,
+)
 from simplebias.networks.dense import Affine
 from simplebias.networks.initialisation import Initialisation
 from simplebias.networks.initialisation import initialisation as find_initialisation
+from simplebias.networks.normalisation import Normalised
+from simplebias.networks.normalisation import normalise as normalised_layer
 
 
 class VGG(eqx.Module):
@@ -29,6 +41,8 @@ class VGG(eqx.Module):
             and widths `(4096, 4096)` are VGG-16.
         widths: neurons of the fully connected hidden layers.
         activation: name, see `ACTIVATIONS`.
+        normalise: whether each convolution is normalised by stored statistics, which `calibrated` takes of points, and
+            then has a scale and a shift, trained, in the place of its bias.
         initialisation: text or Initialisation; the fan-in of a kernel is `channels × 9`.
         key: random key of the weights.
         dtype: of the weights; JAX's default float if None.
@@ -45,7 +59,7 @@ class VGG(eqx.Module):
         (5, 10)
     """
 
-    convolutions: tuple[tuple[Affine, ...], ...]
+    convolutions: tuple[tuple[Affine | Normalised, ...], ...]
     layers: tuple[Affine, ...]
     image_shape: tuple[int, int, int] = eqx.field(static=True)
     activation: str = eqx.field(static=True)
@@ -59,6 +73,7 @@ class VGG(eqx.Module):
         widths: Sequence[int] = (128,),
         activation: str = "relu",
         initialisation: str | Initialisation = "he",
+        normalise: bool = False,
         key: Key,
         dtype: Any = None,
     ):
@@ -76,7 +91,7 @@ class VGG(eqx.Module):
         *drawn, last = draw_layers(key, sizes, dtype)
         convolutions = []
         for block in blocks:
-            convolutions.append(tuple(drawn[: len(block)]))
+            convolutions.append(tuple(map(normalised_layer, drawn[: len(block)]) if normalise else drawn[: len(block)]))
             drawn = drawn[len(block) :]
         self.convolutions = tuple(convolutions)
         self.layers = (*drawn, Affine(last.weight, jnp.zeros(outputs, dtype), last.multiplier))
@@ -117,19 +132,31 @@ class VGG(eqx.Module):
         height, width, channels = self.image_shape
         return height * width * channels
 
+    def calibrated(self, points: Points) -> "VGG":
+        """The network, made with `normalise=True`, with the statistics of its convolutions on points.
+
+        Layer by layer: mean and variance over points and pixels, of pictures normalised in the layers before.
+
+        Args:
+            points: flat pictures, `(points, pixels)`.
+
+        Returns:
+            Another function, unless points like these were used before.
+
+        Raises:
+            InputError: for a network without normalisation, or points that do not fit.
+        """
+        convolutions = tuple(calibrate(self.convolutions, points, self.image_shape, self.activation))
+        return eqx.tree_at(lambda network: network.convolutions, self, convolutions)
+
     def neurons(self) -> tuple[Neurons, ...]:
-        """Kernels of each convolution, a row for each, and the neurons of the hidden layers."""
-        kernels = [
-            Neurons(layer.effective_weight, layer.effective_bias, None, self.activation)
-            for block in self.convolutions
-            for layer in block
-        ]
-        pairs = zip(self.layers[:-1], self.layers[1:], strict=True)
-        dense = [
-            Neurons(layer.effective_weight, layer.effective_bias, after.effective_weight, self.activation)
-            for layer, after in pairs
-        ]
-        return (*kernels, *dense)
+        """Kernels of each convolution and the neurons of the hidden layers, a row for each, normalisation folded.
+
+        Returns:
+            Of each layer; the output weights of a kernel have a row for each neuron that reads it and each place where
+            it does, after max-pooling where that follows.
+        """
+        return show_neurons((*itertools.chain(*self.convolutions), *self.layers), self.activation)
 
     def negated(self) -> "VGG":
         """A copy with the output layer negated, sharing no array."""
