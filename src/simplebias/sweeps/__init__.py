@@ -1,5 +1,6 @@
 """Sweeps: thousands of trainings along named axes, bundled, resumable, on one machine or many; and phase diagrams."""
 
+from simplebias.sweeps.diagram import named_points, phase_diagram
 from simplebias.sweeps.execute import compute, sweep, sweep_status
 from simplebias.sweeps.experiments import EXPERIMENTS, Experiment, PhaseDiagram, Training
 from simplebias.sweeps.layout import Bundle, Layout, lay_out
@@ -18,7 +19,9 @@ __all__ = [
     "Training",
     "compute",
     "lay_out",
+    "named_points",
     "open_sweep",
+    "phase_diagram",
     "sweep",
     "sweep_status",
 ]
