@@ -21,7 +21,7 @@ from simplebias.condensation import (
     relative_change_measure,
 )
 from simplebias.core.errors import InputError
-from simplebias.core.snapshot import Measure, Snapshot
+from simplebias.core.snapshot import Measure, Neurons, Snapshot
 from simplebias.networks import TwoLayer, build, ensemble
 
 DEPTH = 2
@@ -156,3 +156,25 @@ def test_equal_measures_are_compiled_once(snapshot):
 def test_refusals(call, snapshot):
     with pytest.raises(InputError):
         call(snapshot)
+
+
+def test_neurons_are_chosen_by_name():
+    rows = jnp.asarray(np.random.default_rng(4).normal(size=(9, 3)), jnp.float32)
+    others = Neurons(rows[4:], None, None)
+    now, before = (
+        (others, Neurons(rows[:4], None, None, name="key 1")),
+        (others, Neurons(2 * rows[:4], None, None, name="key 1")),
+    )
+    shown = Snapshot(0, jnp.zeros((1, 1)), now, initial=before)
+    measure = cosine_similarity_measure("key 1", limit=3)
+    np.testing.assert_allclose(measure(shown), cosine_similarity(rows[:4])[:3, :3], rtol=1e-5)
+    assert measure.description.endswith("neurons of key 1.")
+    counted = effective_neurons_measure(["key 1"], (0.5, 0.9))
+    assert counted.coords["layer"] == ("key 1",)
+    np.testing.assert_array_equal(counted(shown)[0], effective_neurons(rows[:4], (0.5, 0.9)))
+    assert float(relative_change_measure(("key 1",))(shown)[0]) == pytest.approx(0.5)
+    with pytest.raises(InputError, match="Did you mean 'key 1'"):
+        cosine_similarity_measure("key")(shown)
+    for bad in ("key 1", []):
+        with pytest.raises(InputError, match="list of names"):
+            relative_change_measure(bad)

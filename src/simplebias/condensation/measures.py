@@ -1,6 +1,7 @@
 """Measures of condensation to record during a training: each is a pure function of a Snapshot with its labels.
 
-They read `snapshot.neurons`, and `snapshot.initial` for changes. A diverged network gives NaN.
+They read `snapshot.neurons`, and `snapshot.initial` for changes. A diverged network gives NaN. Neurons are chosen by
+the number of their layer or, where the network names them, by their name.
 """
 
 from collections.abc import Sequence
@@ -22,7 +23,11 @@ FEATURES = ("orientation", "amplitude")
 PHASE, INITIAL, DROPOUT = "luo2020phase", "zhou2021condensation", "zhang2022dropout"
 
 
-def _pick(layers: tuple[Neurons, ...], layer: int) -> Neurons:
+def _pick(layers: tuple[Neurons, ...], layer: int | str) -> Neurons:
+    if isinstance(layer, str):
+        named = {neurons.name: neurons for neurons in layers}
+        check_choice(layer, "name of neurons", [name for name in named if name])
+        return named[layer]
     if len(layers) < layer:
         raise InputError(
             f"a snapshot that shows the neurons of layer {layer}",
@@ -32,9 +37,12 @@ def _pick(layers: tuple[Neurons, ...], layer: int) -> Neurons:
     return layers[layer - 1]
 
 
-def _check_depth(layers: tuple[Neurons, ...], depth: int, what: str) -> None:
-    if len(layers) != depth:
-        raise InputError(f"{what} of {depth} hidden layers", f"{len(layers)} layers of neurons")
+def _pick_all(layers: tuple[Neurons, ...], chosen: int | tuple[str, ...], what: str) -> tuple[Neurons, ...]:
+    if not isinstance(chosen, int):
+        return tuple(_pick(layers, name) for name in chosen)
+    if len(layers) != chosen:
+        raise InputError(f"{what} of {chosen} hidden layers", f"{len(layers)} layers of neurons")
+    return layers
 
 
 def _thin(count: int, limit: int | None) -> np.ndarray:
@@ -50,13 +58,27 @@ def _keep(neurons: Neurons, limit: int | None) -> Neurons:
         None if bias is None else bias[kept],
         None if outgoing is None else outgoing[:, kept],
         neurons.activation,
+        neurons.name,
     )
 
 
-def _check_layer(layer: int, limit: int | None = None) -> None:
-    check_positive(layer, "layer", integer=True)
+def _check_layer(layer: int | str, limit: int | None = None) -> str:
+    """What to call the layer, after a check of the options."""
+    if not isinstance(layer, str):
+        check_positive(layer, "layer", integer=True)
     if limit is not None:
         check_positive(limit, "limit", integer=True)
+    return layer if isinstance(layer, str) else f"layer {layer}"
+
+
+def _check_layers(depth: int | Sequence[str]) -> tuple[int | tuple[str, ...], tuple[int | str, ...]]:
+    """What to choose, and the names along the dimension of layers."""
+    if isinstance(depth, Sequence):
+        if isinstance(depth, str) or not depth or not all(isinstance(name, str) for name in depth):
+            raise InputError("depth as a number of layers, or a list of names of neurons", repr(depth))
+        return tuple(depth), tuple(depth)
+    check_positive(depth, "depth", integer=True)
+    return int(depth), tuple(range(1, depth + 1))
 
 
 def _finite(neurons: Neurons) -> Array:
@@ -64,7 +86,7 @@ def _finite(neurons: Neurons) -> Array:
 
 
 class _Features(eqx.Module):
-    layer: int = eqx.field(static=True)
+    layer: int | str = eqx.field(static=True)
     limit: int | None = eqx.field(static=True)
     kind: str = eqx.field(static=True)
 
@@ -74,7 +96,7 @@ class _Features(eqx.Module):
 
 
 class _Amplitude(eqx.Module):
-    layer: int = eqx.field(static=True)
+    layer: int | str = eqx.field(static=True)
     limit: int | None = eqx.field(static=True)
     kind: str = eqx.field(static=True)
 
@@ -83,7 +105,7 @@ class _Amplitude(eqx.Module):
 
 
 class _Similarity(eqx.Module):
-    layer: int = eqx.field(static=True)
+    layer: int | str = eqx.field(static=True)
     limit: int | None = eqx.field(static=True)
 
     def __call__(self, snapshot: Snapshot) -> Array:
@@ -91,14 +113,13 @@ class _Similarity(eqx.Module):
 
 
 class _EffectiveNeurons(eqx.Module):
-    depth: int = eqx.field(static=True)
+    depth: int | tuple[str, ...] = eqx.field(static=True)
     thresholds: tuple[float, ...] = eqx.field(static=True)
     minimum: float | int = eqx.field(static=True)
     absolute: bool = eqx.field(static=True)
 
     def __call__(self, snapshot: Snapshot) -> Array:
-        _check_depth(snapshot.neurons, self.depth, "a snapshot")
-        return jnp.stack([self._count(neurons) for neurons in snapshot.neurons])
+        return jnp.stack([self._count(neurons) for neurons in _pick_all(snapshot.neurons, self.depth, "a snapshot")])
 
     def _count(self, neurons: Neurons) -> Array:
         counts = effective_neurons(neurons, self.thresholds, minimum=self.minimum, absolute=self.absolute)
@@ -106,7 +127,7 @@ class _EffectiveNeurons(eqx.Module):
 
 
 class _EffectiveFeatures(eqx.Module):
-    layer: int = eqx.field(static=True)
+    layer: int | str = eqx.field(static=True)
     bins: int = eqx.field(static=True)
     odd: bool | None = eqx.field(static=True)
 
@@ -119,20 +140,20 @@ class _EffectiveFeatures(eqx.Module):
 
 
 class _RelativeChange(eqx.Module):
-    depth: int = eqx.field(static=True)
+    depth: int | tuple[str, ...] = eqx.field(static=True)
 
     def __call__(self, snapshot: Snapshot) -> Array:
-        _check_depth(snapshot.neurons, self.depth, "a snapshot")
-        _check_depth(snapshot.initial, self.depth, "a snapshot with the initial neurons")
-        pairs = zip(snapshot.neurons, snapshot.initial, strict=True)
+        now = _pick_all(snapshot.neurons, self.depth, "a snapshot")
+        before = _pick_all(snapshot.initial, self.depth, "a snapshot with the initial neurons")
+        pairs = zip(now, before, strict=True)
         return jnp.stack([relative_change(now, before) for now, before in pairs])
 
 
-def feature_measure(layer: int = 1, *, limit: int | None = LIMIT, kind: str = "aw") -> Measure:
+def feature_measure(layer: int | str = 1, *, limit: int | None = LIMIT, kind: str = "aw") -> Measure:
     """Orientation (radians) and amplitude of each neuron of a layer with one input.
 
     Args:
-        layer: hidden layer, from 1.
+        layer: hidden layer, from 1, or the name of its neurons.
         limit: most neurons to keep, evenly spaced; None for all.
         kind: of amplitude, "aw" or "w".
 
@@ -146,24 +167,24 @@ def feature_measure(layer: int = 1, *, limit: int | None = LIMIT, kind: str = "a
         >>> feature_measure().dims
         ('neuron', 'feature')
     """
-    _check_layer(layer, limit)
+    called = _check_layer(layer, limit)
     check_choice(kind, "kind", ("aw", "w"))
     formula = "‖a‖·‖(w, b)‖" if kind == "aw" else "‖(w, b)‖"
     return Measure(
         _Features(layer, limit, kind),
         dims=(NEURON, FEATURE),
         coords={FEATURE: FEATURES},
-        description=f"Orientation atan2(b, w) in radians and amplitude {formula} of the neurons of layer {layer}.",
+        description=f"Orientation atan2(b, w) in radians and amplitude {formula} of the neurons of {called}.",
         references=(PHASE,),
         attributes={"long_name": "features of neurons"},
     )
 
 
-def amplitude_measure(layer: int = 1, *, limit: int | None = LIMIT, kind: str = "aw") -> Measure:
+def amplitude_measure(layer: int | str = 1, *, limit: int | None = LIMIT, kind: str = "aw") -> Measure:
     """Amplitude of each neuron of a layer.
 
     Args:
-        layer: hidden layer, from 1.
+        layer: hidden layer, from 1, or the name of its neurons.
         limit: most neurons to keep, evenly spaced; None for all.
         kind: "aw" or "w".
 
@@ -177,23 +198,23 @@ def amplitude_measure(layer: int = 1, *, limit: int | None = LIMIT, kind: str = 
         >>> amplitude_measure(2).dims
         ('neuron',)
     """
-    _check_layer(layer, limit)
+    called = _check_layer(layer, limit)
     check_choice(kind, "kind", ("aw", "w"))
     formula = "‖a‖·‖(w, b)‖" if kind == "aw" else "‖(w, b)‖"
     return Measure(
         _Amplitude(layer, limit, kind),
         dims=(NEURON,),
-        description=f"Amplitude {formula} of the neurons of layer {layer}.",
+        description=f"Amplitude {formula} of the neurons of {called}.",
         references=(PHASE,),
         attributes={"long_name": "amplitude of neurons", "scale": "log"},
     )
 
 
-def cosine_similarity_measure(layer: int = 1, *, limit: int | None = LIMIT) -> Measure:
+def cosine_similarity_measure(layer: int | str = 1, *, limit: int | None = LIMIT) -> Measure:
     """Cosine similarity of all pairs of neurons of a layer, in the order of the layer (`leading_order` sorts them).
 
     Args:
-        layer: hidden layer, from 1.
+        layer: hidden layer, from 1, or the name of its neurons.
         limit: most neurons to keep, evenly spaced; None for all.
 
     Returns:
@@ -203,21 +224,21 @@ def cosine_similarity_measure(layer: int = 1, *, limit: int | None = LIMIT) -> M
         InputError: for bad options.
 
     Example:
-        >>> cosine_similarity_measure().dims
+        >>> cosine_similarity_measure("query 1").dims
         ('neuron', 'neuron_other')
     """
-    _check_layer(layer, limit)
+    called = _check_layer(layer, limit)
     return Measure(
         _Similarity(layer, limit),
         dims=(NEURON, NEURON_OTHER),
-        description=f"Cosine similarity of the input weights (bias included) of the neurons of layer {layer}.",
+        description=f"Cosine similarity of the input weights (bias included) of the neurons of {called}.",
         references=(INITIAL,),
         attributes={"long_name": "cosine similarity"},
     )
 
 
 def effective_neurons_measure(
-    depth: int,
+    depth: int | Sequence[str],
     thresholds: Sequence[float] = THRESHOLDS,
     *,
     minimum: float | int = 0.0,
@@ -226,7 +247,7 @@ def effective_neurons_measure(
     """Effective number of neurons of every hidden layer, for several thresholds.
 
     Args:
-        depth: number of hidden layers.
+        depth: number of hidden layers, all of which are taken, or the names of the neurons to take.
         thresholds: cosine similarities above which two neurons count as one.
         minimum: neurons of a norm up to this share of the largest do not count.
         absolute: whether opposite orientations count as one.
@@ -235,19 +256,19 @@ def effective_neurons_measure(
         A measure with dimensions `(layer, threshold)`.
 
     Raises:
-        InputError: for bad options; when taken, if the network has another number of hidden layers.
+        InputError: for bad options; when taken, if the network has another number of hidden layers, or no such names.
 
     Example:
         >>> effective_neurons_measure(2, (0.9, 0.95)).coords["threshold"]
         (0.9, 0.95)
     """
-    check_positive(depth, "depth", integer=True)
+    chosen, names = _check_layers(depth)
     levels = tuple(float(one) for one in thresholds)
     check_cover(levels, minimum)
     return Measure(
-        _EffectiveNeurons(depth, levels, minimum, absolute),
+        _EffectiveNeurons(chosen, levels, minimum, absolute),
         dims=(LAYER, THRESHOLD),
-        coords={LAYER: tuple(range(1, depth + 1)), THRESHOLD: levels},
+        coords={LAYER: names, THRESHOLD: levels},
         unit="neurons",
         description="Effective number of neurons: representatives that cover all others within a cosine similarity.",
         references=(DROPOUT,),
@@ -255,11 +276,11 @@ def effective_neurons_measure(
     )
 
 
-def effective_features_measure(layer: int = 1, *, bins: int = 90, odd: bool | None = None) -> Measure:
+def effective_features_measure(layer: int | str = 1, *, bins: int = 90, odd: bool | None = None) -> Measure:
     """Effective number of orientations of a layer with one input, weighted by amplitude.
 
     Args:
-        layer: hidden layer, from 1.
+        layer: hidden layer, from 1, or the name of its neurons.
         bins: of the histogram of angles.
         odd: whether opposite orientations count as one; None for yes where the activation is odd or even.
 
@@ -273,24 +294,24 @@ def effective_features_measure(layer: int = 1, *, bins: int = 90, odd: bool | No
         >>> effective_features_measure().unit
         'orientations'
     """
-    _check_layer(layer)
+    called = _check_layer(layer)
     check_positive(bins, "bins", integer=True)
     return Measure(
         _EffectiveFeatures(layer, bins, odd),
         unit="orientations",
-        description=f"Effective number of orientations of layer {layer}: exp(entropy) of the amplitude over the angle.",
+        description=f"Effective number of orientations of {called}: exp(entropy) of the amplitude over the angle.",
         references=(PHASE,),
         attributes={"long_name": "effective orientations", "section": "Neurons"},
     )
 
 
-def relative_change_measure(depth: int) -> Measure:
+def relative_change_measure(depth: int | Sequence[str]) -> Measure:
     """Relative change of the input weights and biases of every hidden layer since step 0.
 
     It compares with `snapshot.initial`, so each member of an ensemble is compared with its own start.
 
     Args:
-        depth: number of hidden layers.
+        depth: number of hidden layers, all of which are taken, or the names of the neurons to take.
 
     Returns:
         A measure with dimension `(layer,)`.
@@ -303,11 +324,11 @@ def relative_change_measure(depth: int) -> Measure:
         >>> relative_change_measure(3).coords["layer"]
         (1, 2, 3)
     """
-    check_positive(depth, "depth", integer=True)
+    chosen, names = _check_layers(depth)
     return Measure(
-        _RelativeChange(depth),
+        _RelativeChange(chosen),
         dims=(LAYER,),
-        coords={LAYER: tuple(range(1, depth + 1))},
+        coords={LAYER: names},
         description="Relative change of input weights and biases since step 0, ‖θ - θ₀‖ / ‖θ₀‖.",
         references=(PHASE,),
         attributes={"long_name": "relative change", "scale": "log"},

@@ -125,7 +125,12 @@ def filters(reading: Reading, variables: Sequence[Variable]) -> list[Figure]:
 @draws(LAYER, section="Neurons", place=40)
 def layers(reading: Reading, variables: Sequence[Variable]) -> list[Figure]:
     """One quantity for each layer."""
-    return [by_category(variable, LAYER, "layer ") for variable in variables]
+    return [by_category(variable, LAYER, _lead(variable)) for variable in variables]
+
+
+def _lead(variable: Variable) -> str:
+    """What stands before a layer's number; layers with names need nothing."""
+    return "layer " if variable.coordinate(LAYER).dtype.kind in "iuf" else ""
 
 
 def by_category(variable: Variable, dimension: str, prefix: str = "") -> Figure:
@@ -152,7 +157,7 @@ def _wide(variable: Variable) -> bool:
 @draws(LAYER, THRESHOLD, section="Neurons", place=30)
 def thresholds(reading: Reading, variables: Sequence[Variable]) -> list[Figure]:
     """Counts of effective neurons over training, a panel for each layer, a curve for each threshold."""
-    return [by_pair(variable, LAYER, THRESHOLD, "layer ", "cosine > ") for variable in variables]
+    return [by_pair(variable, LAYER, THRESHOLD, _lead(variable), "cosine > ") for variable in variables]
 
 
 def by_pair(variable: Variable, across: str, within: str, *prefixes: str) -> Figure:
