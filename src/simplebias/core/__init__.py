@@ -60,6 +60,7 @@ from simplebias.core.task import (
 )
 from simplebias.core.types import (
     BAND,
+    CASE,
     CUTOFF,
     DIRECTION,
     FEATURE,
@@ -113,6 +114,7 @@ _LAZY = {
 
 __all__ = [
     "BAND",
+    "CASE",
     "CUTOFF",
     "DIRECTION",
     "FEATURE",

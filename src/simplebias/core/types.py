@@ -42,6 +42,8 @@ NEURON_OTHER = "neuron_other"
 """The second neuron of a pair."""
 GROUP = "group"
 """Neurons of one layer that point in nearly the same direction."""
+CASE = "case"
+"""One of several trainings that are set side by side, named by the coordinate."""
 FEATURE = "feature"
 """`orientation` and `amplitude` of a neuron."""
 WINDOW = "window"
@@ -71,6 +73,7 @@ Schedule: TypeAlias = Callable[[int], np.ndarray]
 
 __all__ = [
     "BAND",
+    "CASE",
     "CUTOFF",
     "DIRECTION",
     "FEATURE",

@@ -11,6 +11,7 @@ import xarray as xr
 from simplebias.core.run import Run, is_record, step_name
 from simplebias.core.types import (
     BAND,
+    CASE,
     DIRECTION,
     FEATURE,
     FILTER_WIDTH,
@@ -34,7 +35,7 @@ from simplebias.reports.style import label, thin
 ORDER = (
     *(POINT, INPUT, DIRECTION, FILTER_WIDTH, PART, FREQUENCY, MIRROR_FREQUENCY, BAND),
     *(WINDOW, LOCAL_FREQUENCY, POSITION),
-    *(LAYER, THRESHOLD, NEURON, NEURON_OTHER, FEATURE, OUTPUT),
+    *(CASE, LAYER, THRESHOLD, NEURON, NEURON_OTHER, FEATURE, OUTPUT),
 )
 """Order of the dimensions of what figures get, whatever the order in the dataset."""
 
