@@ -68,6 +68,8 @@ class Kind:
             return False
         if self.dims is None:
             return True
+        if self.plain:
+            return self.dims == frozenset(variable.dims)
         kind = variable.values.dtype.kind == "c"
         return self.dims == frozenset(variable.dims) and self.complex in {None, kind}
 
@@ -92,7 +94,8 @@ def draws(
         place: order within the section, low first.
         complex: whether the values must be complex, real or either.
         rest: draw whatever no other kind draws.
-        plain: draw variables without records, over the dimension that their attribute `over` names.
+        plain: draw variables without records, over the dimension that their attribute `over` names; any of them if no
+            dimensions are given.
 
     Returns:
         A decorator that leaves the function as it is.
@@ -107,7 +110,8 @@ def draws(
     """
 
     def register(draw: Draw) -> Draw:
-        KINDS.append(Kind(None if rest or plain else frozenset(dims), draw, section, place, complex, plain))
+        drawn = None if rest or (plain and not dims) else frozenset(dims)
+        KINDS.append(Kind(drawn, draw, section, place, complex, plain))
         return draw
 
     return register

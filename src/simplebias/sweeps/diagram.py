@@ -33,7 +33,8 @@ def phase_diagram(data: xr.Dataset, *, measure: str = "relative_change", confide
     Returns:
         `slope`, `slope_low`, `slope_high`, `widths` (used), `predicted_slope` and `predicted_is_bound`, each
         `(gamma, gamma_prime)` and `layer` where the data have several; `boundary` `(gamma_prime)`, the γ at which the
-        slope crosses 0 by linear interpolation; `predicted_boundary`.
+        slope crosses 0 by linear interpolation; `predicted_boundary`; `named`, where initialisations by name lie. It
+        draws itself: `Run(diagram).report("diagram.html")`.
 
     Raises:
         InputError: for fewer than three widths, dimensions that are missing, or a confidence out of range.
@@ -69,12 +70,22 @@ def phase_diagram(data: xr.Dataset, *, measure: str = "relative_change", confide
     ]
     diagram["boundary"] = ((GAMMA_PRIME, "layer"), np.array(crossings), {"long_name": "γ of slope 0"})
     diagram["predicted_boundary"] = (GAMMA_PRIME, np.maximum(1.0, 1.0 + places[GAMMA_PRIME]))
+    named = named_points()
+    diagram["named"] = (("initialisation", "coordinate"), [[one.gamma, one.gamma_prime] for one in named.values()])
+    diagram = diagram.assign_coords(initialisation=list(named), coordinate=[GAMMA, GAMMA_PRIME])
     diagram.attrs = {"confidence": confidence, "measure": measure}
     return diagram.squeeze("layer", drop=True) if diagram.sizes["layer"] == 1 else diagram
 
 
+_WHAT = "Exponent of the relative change of the input weights in the width: negative linear, positive condensed."
 _LABELS = {
-    "slope": {"long_name": "slope over the width", "units": "1", "description": "d log RD / d log m"},
+    "slope": {
+        "long_name": "slope over the width",
+        "units": "1",
+        "over": "gamma",
+        "description": _WHAT,
+        "references": "luo2020phase",
+    },
     "slope_low": {"long_name": "lower end of the slope's interval", "units": "1"},
     "slope_high": {"long_name": "upper end of the slope's interval", "units": "1"},
     "widths": {"long_name": "widths used", "units": "1"},
