@@ -1,4 +1,4 @@
-"""The command line: `simplebias observe`, `reproduce`, `claims`.
+"""The command line: `simplebias observe`, `reduce`, `reproduce`, `claims`, `sweep`, `phase`, `where`.
 
 Nothing heavy is imported before a command needs it, so that `--help` answers at once.
 """
@@ -11,6 +11,8 @@ import typer
 
 from simplebias.cli.claims import claims, reproduce
 from simplebias.cli.observe import observe
+from simplebias.cli.reduce import reduce
+from simplebias.cli.sweeps import phase, sweep, where
 
 app = typer.Typer(name="simplebias", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -33,8 +35,12 @@ def root(
 
 
 app.command()(observe)
+app.command()(reduce)
 app.command()(reproduce)
 app.command()(claims)
+app.command()(sweep)
+app.command()(phase)
+app.command()(where)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -5,6 +5,7 @@ from simplebias.sweeps.execute import compute, sweep, sweep_status
 from simplebias.sweeps.experiments import EXPERIMENTS, Experiment, PhaseDiagram, Training
 from simplebias.sweeps.layout import Bundle, Layout, lay_out
 from simplebias.sweeps.measures import MEASURES
+from simplebias.sweeps.places import place
 from simplebias.sweeps.specification import Specification
 from simplebias.sweeps.store import open_sweep
 
@@ -22,6 +23,7 @@ __all__ = [
     "named_points",
     "open_sweep",
     "phase_diagram",
+    "place",
     "sweep",
     "sweep_status",
 ]

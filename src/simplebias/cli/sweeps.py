@@ -1,0 +1,189 @@
+"""`simplebias sweep`, `phase` and `where`: many trainings, the phase diagram, and the place of an initialisation."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simplebias.cli.terminal import friendly_errors
+
+if TYPE_CHECKING:
+    import xarray
+
+    from simplebias.sweeps import Specification
+
+Out = Annotated[Path | None, typer.Option(help="Folder of the sweep.", show_default="runs/NAME-1, -2, …")]
+Workers = Annotated[int | None, typer.Option(help="Local processes; by default threads of this one.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the sweep in --out.")]
+Status = Annotated[bool, typer.Option("--status", help="Only say how far the sweep in --out has come.")]
+Memory = Annotated[float, typer.Option(help="GiB that all trainings at once may take.")]
+INTERRUPTED = 130
+
+
+def sweep(
+    specification: Annotated[
+        Path | None, typer.Argument(help="A TOML file with a table [axes].", show_default=False)
+    ] = None,
+    *,
+    out: Out = None,
+    workers: Workers = None,
+    memory: Memory = 1.0,
+    resume: Resume = False,
+    status: Status = False,
+) -> None:
+    """Train a network in every cell of a grid; the result opens with simplebias.open_sweep(FOLDER)."""
+    with friendly_errors():
+        if status:
+            _say_status(out)
+            return
+        from simplebias.core.errors import InputError
+        from simplebias.sweeps import Specification
+        from simplebias.sweeps.store import Store
+
+        if specification is not None:
+            given = Specification.read(specification)
+        elif resume and out is not None:
+            given = Store(out).specification
+        else:
+            raise InputError("a TOML file with a table [axes]", "none", "With --resume and --out none is needed.")
+        name = "sweep" if specification is None else specification.stem
+        data, folder = _run(given, name, out, workers, memory, resume)
+        typer.echo(f"{data['outcome'].size} cells along {', '.join(map(str, data['outcome'].dims))}")
+        _say_counts(folder)
+
+
+def phase(
+    *,
+    gamma: Annotated[str, typer.Option(help="Values of γ: FIRST:LAST:COUNT, or numbers with commas.")] = "0.6:1.4:9",
+    gamma_prime: Annotated[str, typer.Option(help="Values of γ′, likewise.")] = "-0.4:0.4:9",
+    width: Annotated[str, typer.Option(help="At least three widths.")] = "1000,2000,4000,8000,16000",
+    seeds: Annotated[int, typer.Option(help="How many seeds.")] = 2,
+    until: Annotated[float, typer.Option(help="Loss at which a training ends.")] = 1e-6,
+    steps: Annotated[int, typer.Option(help="Steps of a training, at most.")] = 20_000,
+    activation: Annotated[str, typer.Option(help="Activation.")] = "relu",
+    data: Annotated[str, typer.Option(help="four-points, a shipped sample, or a file.")] = "four-points",
+    limit: Annotated[int, typer.Option(help="Rows of the data.")] = 45,
+    precision: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
+    out: Out = None,
+    workers: Workers = None,
+    memory: Memory = 1.0,
+    resume: Resume = False,
+    status: Status = False,
+) -> None:
+    """Measure the phase diagram of two-layer networks: where they stay linear and where they condense."""
+    with friendly_errors():
+        if status:
+            _say_status(out)
+            return
+        from simplebias.sweeps import Specification
+
+        axes = {
+            "gamma": numbers(gamma, "gamma"),
+            "gamma_prime": numbers(gamma_prime, "gamma_prime"),
+            "width": [int(one) for one in numbers(width, "width")],
+            "seed": seeds,
+        }
+        specification = Specification(
+            axes, settings={"activation": activation, "data": data, "limit": limit}, measures=("relative_change",),
+            steps=steps, until=until, experiment="phase", precision=precision,
+        )  # fmt: skip
+        found, folder = _run(specification, "phase", out, workers, memory, resume)
+        _say_counts(folder)
+        _diagram(found, folder)
+
+
+def where(
+    *,
+    init: Annotated[str, typer.Option(help="lecun, he, ntk, xavier, mean-field, power:t, phase:γ,γ′ …")] = "lecun",
+    width: Annotated[int, typer.Option(help="Neurons of each hidden layer.")] = 1000,
+    inputs: Annotated[int, typer.Option(help="Number of inputs.")] = 1,
+    outputs: Annotated[int, typer.Option(help="Number of outputs.")] = 1,
+) -> None:
+    """Tell where an initialisation lies in the phase diagram, and what to change to get into another regime."""
+    with friendly_errors():
+        from simplebias.sweeps import place
+
+        for line in place(init, width=width, inputs=inputs, outputs=outputs):
+            typer.echo(line)
+
+
+def numbers(text: str, name: str) -> list[float]:
+    """Numbers as given on the command line.
+
+    Args:
+        text: `0.6:1.4:9` for nine from 0.6 to 1.4, or `0.5,1,1.75`.
+        name: of the option.
+
+    Returns:
+        The numbers, without what rounding adds.
+
+    Raises:
+        InputError: if they cannot be read.
+
+    Example:
+        >>> numbers("0.6:1:3", "gamma"), numbers("1,2", "gamma")
+        ([0.6, 0.8, 1.0], [1.0, 2.0])
+    """
+    from simplebias.core.errors import InputError
+
+    try:
+        if ":" not in text:
+            return [float(part) for part in text.split(",")]
+        first, last, count = text.split(":")
+        low, high, places = float(first), float(last), int(count)
+        if places < 2:
+            raise ValueError
+        return [round(low + (high - low) * place / (places - 1), 10) for place in range(places)]
+    except ValueError:
+        raise InputError(f"{name} as FIRST:LAST:COUNT or numbers with commas", repr(text)) from None
+
+
+def _run(
+    specification: "Specification", name: str, out: Path | None, workers: int | None, memory: float, resume: bool
+) -> "tuple[xarray.Dataset, Path]":
+    from simplebias.cli.observe import free_folder
+    from simplebias.sweeps import sweep as run_sweep
+
+    folder = out if out is not None else free_folder(name)
+    data = run_sweep(specification, out=folder, workers=workers, memory=memory * 2**30, resume=resume)
+    if bool((data["outcome"] < 0).any()):
+        _say_counts(folder)
+        typer.echo(f"Interrupted. To go on: the same command with --resume --out {folder}", err=True)
+        raise typer.Exit(INTERRUPTED)
+    return data, folder
+
+
+def _say_status(out: Path | None) -> None:
+    from simplebias.core.errors import InputError
+
+    if out is None:
+        raise InputError("--out FOLDER of the sweep", "--status alone")
+    _say_counts(out)
+
+
+def _say_counts(folder: Path) -> None:
+    from simplebias.sweeps import sweep_status
+
+    counts = sweep_status(folder)
+    typer.echo(f"{folder}: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+
+
+def _diagram(found: "xarray.Dataset", folder: Path) -> None:
+    """Write the diagram as a page, and say where the boundary lies."""
+    from simplebias.core.run import Run
+    from simplebias.sweeps import phase_diagram
+
+    diagram = phase_diagram(found)
+    run = Run(diagram, provenance={"summary": {"title": "Phase diagram", "headline": _headline(diagram)}})
+    page = run.report(folder / "report.html")
+    for prime in diagram["gamma_prime"].values:
+        measured = float(diagram["boundary"].sel(gamma_prime=prime))
+        shown = "not crossed" if measured != measured else f"{measured:.3f}"
+        typer.echo(f"γ′ = {prime:+.2f}: slope 0 at γ = {shown}, theory {max(1.0, 1.0 + prime):.2f}")
+    typer.echo(f"\nReport: {page}")
+
+
+def _headline(diagram: "xarray.Dataset") -> str:
+    slope = diagram["slope"]
+    share = 100 * float((slope > 0).sum()) / max(int(slope.notnull().sum()), 1)
+    return f"Input weights move without bound as the width grows at {share:.0f} % of the points of this grid."
