@@ -16,7 +16,6 @@ from simplebias.networks import (
     MLP,
     Activation,
     ResNet,
-    SmallCNN,
     TwoLayer,
     activation,
     add_null,
@@ -245,7 +244,7 @@ def test_what_cannot_be_reduced_is_refused(key):
         reduce(network, tolerance=-1)
     with pytest.raises(InputError, match="by as one of"):
         reduce(network, by="magic")
-    with pytest.raises(InputError, match="TwoLayer, MLP or ResNet"):
-        reduce(SmallCNN((4, 4), 2, key=key))
+    with pytest.raises(InputError, match="TwoLayer, MLP, ResNet, SmallCNN or VGG"):
+        reduce(eqx.nn.Linear(2, 1, key=key))
     with pytest.raises(InputError, match="radius as"):
         reduce(network, radius=0)

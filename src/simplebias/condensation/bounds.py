@@ -6,6 +6,9 @@ import numpy as np
 
 from simplebias.networks import Activation, Chain, NeuronGroup
 
+TAPS = 3.0
+"""Root of the number of patches that a pixel is in, so the most by which patches are longer than their picture."""
+
 SLOPES = {
     "relu": 1.0,
     "leaky_relu": 1.0,
@@ -66,7 +69,9 @@ def output_bound(old: Chain, new: Chain, edits: tuple[Edit, ...], radius: float,
     """Bound on `‖f(x) - f′(x)‖₂` over all `‖x‖₂ ≤ radius`.
 
     With L the slope of σ and r the largest norm of what a layer reads, a neuron of extended weight e whose new one has
-    e′ adds `L ‖e - ρ e′‖ √(r² + 1)` to the error `L |W| v` that the layer before hands on.
+    e′ adds `L ‖e - ρ e′‖ √(r² + 1)` to the error `L |W| v` that the layer before hands on. Of a kernel the norm over
+    all pixels counts: the patches of a picture of norm r have norm 3 r at most, a bias adds up over P pixels to √P, a
+    convolution hands on at most the sum of its |weights| of a channel, and max-pooling lengthens nothing.
 
     Args:
         old: the network.
@@ -82,20 +87,19 @@ def output_bound(old: Chain, new: Chain, edits: tuple[Edit, ...], radius: float,
     if not np.isfinite(slope) or not all(edit.by_weights for edit in edits):
         return np.inf
     start = float(abs(old.apply(np.zeros(1))[0]))
-    reach, old_reach, errors, sizes = float(radius), float(radius), np.zeros(old.weights[0].shape[1]), 0
+    reach, old_reach, errors, sizes = float(radius), float(radius), np.zeros(_sources(old, 0)), 0
     edit, expanded = None, 0
     for layer in range(len(old.weights) - 1):
         now = edits[0] if old.shortcut else edits[layer]
         weight, bias = _expand(old, layer, edit, expanded)
-        passed = np.abs(old.weights[layer]) @ errors
-        passed = np.minimum(passed, _norm(old.weights[layer], errors))
+        passed = _gains(old, layer) @ errors
+        passed = np.minimum(passed, _norm(old, layer, errors))
         here = _residuals(now, layer, (weight, bias), (new.weights[layer], new.biases[layer]), reach, old, slope)
         here = here + slope * passed
         if epsilon:
             here = here + slope * epsilon * (
-                _rounding(old.weights[layer], old.biases[layer], old_reach)
-                + np.append(_rounding(new.weights[layer], new.biases[layer], reach), 0.0)[now.assignment]
-                * np.abs(now.coefficients)
+                _rounding(old, layer, old_reach)
+                + np.append(_rounding(new, layer, reach), 0.0)[now.assignment] * np.abs(now.coefficients)
             )
         errors = here + (errors if old.shortcut and layer else 0)
         sizes = _reach(new, layer, reach, slope, start) + (sizes if old.shortcut and layer else 0)
@@ -110,12 +114,12 @@ def _expand(old: Chain, layer: int, edit: Edit | None, place: int) -> tuple[np.n
     """A layer's weights and biases in terms of the new neurons it reads."""
     if edit is None:
         return old.weights[layer], old.biases[layer]
-    kept = edit.assignment >= 0
-    new = np.zeros((old.weights[layer].shape[0], edit.count))
-    columns = old.weights[layer][:, kept] * edit.coefficients[kept]
+    kept, read = edit.assignment >= 0, old.slices(layer)
+    new = np.zeros((*read.shape[:2], edit.count))
+    columns = read[:, :, kept] * edit.coefficients[kept]
     np.add.at(new.T, edit.assignment[kept], columns.T)
     constants = edit.constants[place if old.shortcut else 0]
-    return new, old.biases[layer] + old.weights[layer] @ constants
+    return new.reshape(len(read), -1), old.biases[layer] + read.sum(axis=1) @ constants
 
 
 def _residuals(edit, layer, old, new, reach, chain, slope) -> np.ndarray:
@@ -128,18 +132,44 @@ def _residuals(edit, layer, old, new, reach, chain, slope) -> np.ndarray:
         weight[kept] - factors[:, None] * rows[places],
         bias[kept] - factors * shifts[places],
     ])
-    out[kept] = slope * np.linalg.norm(differences, axis=1) * np.hypot(reach, 1)
+    spread, places = _geometry(chain, layer)
+    out[kept] = slope * np.linalg.norm(differences, axis=1) * np.hypot(spread * reach, places)
     if (~kept).any():
         before = edit.constants[layer - 1] if chain.shortcut and layer else 0
         steps = (edit.constants[layer if chain.shortcut else 0] - before)[~kept]
         constants = np.abs(chain.apply(bias[~kept]) - steps)
-        out[~kept] = slope * np.linalg.norm(weight[~kept], axis=1) * reach + constants
+        out[~kept] = slope * np.linalg.norm(weight[~kept], axis=1) * spread * reach + places * constants
     return out
 
 
-def _norm(weight: np.ndarray, errors: np.ndarray) -> float:
-    used = np.any(weight != 0, axis=0)
-    return _spectral(weight[:, used]) * float(np.linalg.norm(errors[used])) if used.any() and errors.any() else 0.0
+def _sources(chain: Chain, layer: int) -> int:
+    """Neurons, channels or inputs that a layer reads."""
+    columns = chain.weights[layer].shape[1]
+    return columns // round(TAPS**2) if layer < len(chain.pictures) else columns
+
+
+def _geometry(chain: Chain, layer: int) -> tuple[float, float]:
+    """How much longer all that a neuron reads is than what there is, and the norm of a one at each of its places."""
+    sliding = layer < len(chain.pictures)
+    return (TAPS, float(np.sqrt(chain.pictures[layer].pixels))) if sliding else (1.0, 1.0)
+
+
+def _gains(chain: Chain, layer: int) -> np.ndarray:
+    """Most that each neuron gets of each neuron before it, `(targets, sources)`, in norms over their places."""
+    if not layer:
+        weight = chain.weights[0]
+        return np.abs(weight).reshape(len(weight), -1, _sources(chain, 0)).sum(axis=1)
+    read = np.abs(chain.slices(layer))
+    return read.sum(axis=1) if layer < len(chain.pictures) else np.linalg.norm(read, axis=1)
+
+
+def _norm(chain: Chain, layer: int, errors: np.ndarray) -> float:
+    weight = chain.weights[layer].reshape(len(chain.weights[layer]), -1, len(errors))
+    used = np.any(weight != 0, axis=(0, 1))
+    if not used.any() or not errors.any():
+        return 0.0
+    spread, _ = _geometry(chain, layer)
+    return spread * _spectral(weight[:, :, used].reshape(len(weight), -1)) * float(np.linalg.norm(errors[used]))
 
 
 def _spectral(weight: np.ndarray) -> float:
@@ -149,23 +179,27 @@ def _spectral(weight: np.ndarray) -> float:
 
 def _reach(chain: Chain, layer: int, reach: float, slope: float, start: float) -> np.ndarray:
     """Largest |σ| of each neuron."""
-    weight, bias = chain.weights[layer], chain.biases[layer]
-    return start + slope * (np.linalg.norm(weight, axis=1) * reach + np.abs(bias))
+    _, places = _geometry(chain, layer)
+    return start * places + slope * _fed(chain, layer, reach)
 
 
-def _rounding(weight: np.ndarray, bias: np.ndarray, reach: float) -> np.ndarray:
-    return (weight.shape[1] + 8) * (np.linalg.norm(weight, axis=1) * reach + np.abs(bias))
+def _rounding(chain: Chain, layer: int, reach: float) -> np.ndarray:
+    return (chain.weights[layer].shape[1] + 8) * _fed(chain, layer, reach)
+
+
+def _fed(chain: Chain, layer: int, reach: float) -> np.ndarray:
+    """Largest norm of what each neuron is fed."""
+    spread, places = _geometry(chain, layer)
+    return np.linalg.norm(chain.weights[layer], axis=1) * spread * reach + places * np.abs(chain.biases[layer])
 
 
 def _last(old, new, edit, place, errors, reach, rounding) -> float:
-    weight, bias = _expand(old, len(old.weights) - 1, edit, place)
-    carried = min(float(np.linalg.norm(np.abs(old.weights[-1]) @ errors)), _norm(old.weights[-1], errors))
+    last = len(old.weights) - 1
+    weight, bias = _expand(old, last, edit, place)
+    carried = min(float(np.linalg.norm(_gains(old, last) @ errors)), _norm(old, last, errors))
     stored = _spectral(weight - new.weights[-1]) * reach + float(np.linalg.norm(bias - new.biases[-1]))
     epsilon, old_reach = rounding
     if not epsilon:
         return carried + stored
-    sums = (
-        np.linalg.norm(_rounding(old.weights[-1], old.biases[-1], old_reach)),
-        np.linalg.norm(_rounding(new.weights[-1], new.biases[-1], reach)),
-    )
+    sums = np.linalg.norm(_rounding(old, last, old_reach)), np.linalg.norm(_rounding(new, last, reach))
     return float(carried + stored + epsilon * sum(sums))

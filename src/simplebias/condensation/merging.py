@@ -9,6 +9,8 @@ from simplebias.condensation.bounds import Edit, slope_bound
 from simplebias.condensation.hierarchy import Hierarchy, build_hierarchy
 from simplebias.networks import Activation, Chain, NeuronGroup
 
+ROWS = 4096
+"""Most places (points, and pixels where a kernel slides) at which neurons are compared."""
 PROBES = 3
 """Most directions of the output along which sensitivities are taken; more outputs are mixed at random."""
 
@@ -30,21 +32,37 @@ def merge_rule(activation: Activation) -> str:
     return "identical" if np.isfinite(slope_bound(activation)) else "outputs"
 
 
+def rule_of_group(chain: Chain, group: NeuronGroup, rule: str) -> str:
+    """The rule where max-pooling follows, which only positive factors pass.
+
+    Args:
+        chain: the network.
+        group: the neurons.
+        rule: see `merge_rule`.
+
+    Returns:
+        The rule for these neurons.
+    """
+    pooled = any(chain.pools(layer) for layer in group.producers)
+    return {"linear": "homogeneous", "odd": "identical"}.get(rule, rule) if pooled else rule
+
+
 @dataclasses.dataclass(frozen=True)
 class Plan:
     """All that is known for merging before it is decided how far to go.
 
     Args:
         chain: the network.
-        rule: see `merge_rule`.
-        hierarchies: of each group of neurons.
+        rules: of each group of neurons, see `merge_rule`.
+        hierarchies: of each group.
         norms: of each group `(neurons,)`, of what is compared.
-        means: of each group, for each consumer, mean output of the neurons.
+        means: of each group, for each consumer, what stands for dropped neurons: their mean, but zero before a
+            convolution, which reads zeros around the picture.
         levels: costs at which something changes, sorted.
     """
 
     chain: Chain
-    rule: str
+    rules: tuple[str, ...]
     hierarchies: tuple[Hierarchy, ...]
     norms: tuple[np.ndarray, ...]
     means: tuple[tuple[np.ndarray, ...], ...]
@@ -64,11 +82,11 @@ class Plan:
         return chain, tuple(edits)
 
     def _edit(self, place: int, group: NeuronGroup, height: float) -> tuple[Edit, scipy.sparse.csr_array]:
-        hierarchy, norms = self.hierarchies[place], self.norms[place]
+        hierarchy, norms, rule = self.hierarchies[place], self.norms[place], self.rules[place]
         assignment, signs = hierarchy.cut(height)
         kept, new = np.flatnonzero(assignment >= 0), int(assignment.max()) + 1
         places = assignment[kept]
-        scaled = self.rule in {"homogeneous", "linear"}
+        scaled = rule in {"homogeneous", "linear"}
         lengths = np.where(norms > 0, norms, 1.0) if scaled else np.ones(group.count)
         lead = _lead(places, kept, hierarchy.shares, new)
         totals = np.bincount(places, hierarchy.shares[kept], new)
@@ -78,12 +96,12 @@ class Plan:
         turned = signs * signs[lead[np.maximum(assignment, 0)]]
         factors[kept] = turned[kept] * lengths[kept] / lengths[lead][places]
         rows = scipy.sparse.csr_array((weights / factors[kept], (places, kept)), shape=(new, group.count))
-        if self.rule == "outputs":
+        if rule == "outputs":
             rows = scipy.sparse.csr_array((np.ones(new), (np.arange(new), lead)), shape=(new, group.count))
-        coefficients = np.abs(factors) if self.rule in {"even", "homogeneous"} else factors
+        coefficients = np.abs(factors) if rule in {"even", "homogeneous"} else factors
         dropped = assignment < 0
         constants = tuple(np.where(dropped, mean, 0.0) for mean in self.means[place])
-        return Edit(group, assignment, factors, coefficients, constants, self.rule != "outputs"), rows
+        return Edit(group, assignment, factors, coefficients, constants, rule != "outputs"), rows
 
 
 def _lead(places: np.ndarray, kept: np.ndarray, shares: np.ndarray, new: int) -> np.ndarray:
@@ -107,30 +125,43 @@ def plan_merges(chain: Chain, points: np.ndarray, epsilon: float, rule: str) -> 
         The plan.
     """
     before, after, _ = chain.look(points)
-    slopes = [chain.slope(z) for z in before]
-    pulls = _pulls(chain, slopes, len(points))
-    hierarchies, all_norms, all_means = [], [], []
+    given, read = _pulls(chain, before, len(points))
+    rules, hierarchies, all_norms, all_means = [], [], [], []
     for group in chain.groups:
+        own = rule_of_group(chain, group, rule)
         seen = [after[consumer - 1] for consumer in group.consumers]
-        means = tuple(one.mean(axis=0) for one in seen)
-        pull = np.sqrt(np.max([np.mean(pulls[layer], axis=0) for layer in group.producers], axis=0))
-        varied = [pulls[c - 1] * (one - mean) ** 2 for c, one, mean in zip(group.consumers, seen, means, strict=True)]
-        shares = np.sqrt(np.max([one.mean(axis=0) for one in varied], axis=0))
-        sizes = np.max([np.sqrt(np.mean(one**2, axis=0)) for one in seen], axis=0)
+        slides = [consumer < len(chain.pictures) for consumer in group.consumers]
+        means = tuple(one.mean(axis=0) * (not slid) for one, slid in zip(seen, slides, strict=True))
+        pulls = read if own == "outputs" else given
+        pull = _largest([pulls[layer].sum(axis=0) / len(points) for layer in group.producers])
+        varied = [read[c - 1] * (one - mean) ** 2 for c, one, mean in zip(group.consumers, seen, means, strict=True)]
+        shares = _largest([one.sum(axis=0) / len(points) for one in varied])
+        sizes = _largest([np.mean(one**2, axis=0) for one in seen])
         shares = np.where(shares <= 16 * epsilon * pull * sizes, 0.0, shares)
-        if rule == "outputs":
-            vectors = np.concatenate(seen) / np.sqrt(len(points))
-        else:
-            vectors = np.concatenate([before[layer] for layer in group.producers]) / np.sqrt(len(points))
+        vectors = _some_rows(seen if own == "outputs" else [before[layer] for layer in group.producers])
         norms = np.linalg.norm(vectors, axis=0)
-        if rule in {"homogeneous", "linear"}:
+        if own in {"homogeneous", "linear"}:
             vectors, pull = vectors / np.where(norms > 0, norms, 1), pull * norms
-        signed = rule in {"linear", "odd", "even"}
+        signed = own in {"linear", "odd", "even"}
         hierarchies.append(build_hierarchy(vectors, pull, shares, signed=signed, floor=(16 * epsilon) ** 2))
+        rules.append(own)
         all_norms.append(norms)
         all_means.append(means)
     levels = np.unique(np.concatenate([one.levels() for one in hierarchies]))
-    return Plan(chain, rule, tuple(hierarchies), tuple(all_norms), tuple(all_means), levels)
+    return Plan(chain, tuple(rules), tuple(hierarchies), tuple(all_norms), tuple(all_means), levels)
+
+
+def _largest(squares: list[np.ndarray]) -> np.ndarray:
+    return np.sqrt(np.max(squares, axis=0))
+
+
+def _some_rows(values: list[np.ndarray]) -> np.ndarray:
+    """Values of neurons at some places, of a size that is their root mean square."""
+    rows = len(values[0])
+    if rows > ROWS:
+        kept = np.sort(np.random.default_rng(0).choice(rows, ROWS, replace=False))  # fixed: the result is repeatable
+        values = [one[kept] for one in values]
+    return np.concatenate(values) / np.sqrt(len(values[0]))
 
 
 def sensitivity_of_inputs(chain: Chain, points: np.ndarray) -> list[np.ndarray]:
@@ -144,25 +175,31 @@ def sensitivity_of_inputs(chain: Chain, points: np.ndarray) -> list[np.ndarray]:
         For each hidden layer `(neurons,)`.
     """
     before, _, _ = chain.look(points)
-    slopes = [chain.slope(z) for z in before]
-    pulls = _pulls(chain, slopes, len(points))
-    return [np.sqrt(np.mean(pull * slope**2, axis=0)) for pull, slope in zip(pulls, slopes, strict=True)]
+    given, _ = _pulls(chain, before, len(points))
+    return [np.sqrt(np.mean(pull * chain.slope(z) ** 2, axis=0)) for pull, z in zip(given, before, strict=True)]
 
 
-def _pulls(chain: Chain, slopes: list[np.ndarray], points: int) -> list[np.ndarray]:
-    """Σ_o (∂f_o / ∂h)² at each point, for what each hidden layer hands on."""
+def _pulls(chain: Chain, before: list[np.ndarray], points: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Σ_o (∂f_o / ∂h)² at each place, for each hidden layer's outputs and for what is read of them."""
+    slopes, last = [chain.slope(z) for z in before], len(before) - 1
     outputs = chain.weights[-1].shape[0]
     if outputs <= PROBES:
         probes = np.eye(outputs)[:, None, :].repeat(points, axis=1)
     else:
         signs = np.random.default_rng(0).integers(0, 2, (PROBES, points, outputs))  # fixed: the result is repeatable
         probes = (2.0 * signs - 1) / np.sqrt(PROBES)
-    pulls = [np.zeros_like(one) for one in slopes]
+    firsts = {layer: chain.apply(z) for layer, z in enumerate(before) if chain.pools(layer)}
+    given = [np.zeros_like(one) for one in slopes]
+    read = [np.zeros(()) if layer in firsts else one for layer, one in enumerate(given)]  # the same but for pooling
     for probe in probes:
-        back = probe @ chain.weights[-1]
-        for layer in range(len(slopes) - 1, -1, -1):
-            pulls[layer] += back**2
+        back = chain.feed_back(last + 1, probe)
+        for layer in range(last, -1, -1):
+            inner = back
+            if layer in firsts:
+                read[layer] = read[layer] + back**2
+                inner = chain.hand_back(layer, back, firsts[layer])
+            given[layer] += inner**2
             if layer:
-                through = (back * slopes[layer]) @ chain.weights[layer]
+                through = chain.feed_back(layer, inner * slopes[layer])
                 back = through + back if chain.shortcut else through
-    return pulls
+    return given, read

@@ -20,9 +20,32 @@ if TYPE_CHECKING:
 
 SEARCHED = 512
 """Most points on which costs of merges are taken; the change that is reported is measured on all."""
+NUMBERS = 2**24
+"""Most numbers that hidden layers may give on these points; of pictures fewer points are taken."""
+TOGETHER = 256
+"""Pictures that a convolutional network is evaluated on at once."""
 SIMILAR = (0.9, 0.95, 0.99, 0.999)
 """Cosine similarities at which neurons that have a twin are counted."""
 evaluate_compiled = eqx.filter_jit(evaluate)
+
+
+@eqx.filter_jit
+def _evaluate_in_parts(network: Any, points: Any) -> Any:
+    return jax.lax.map(eqx.nn.inference_mode(network), points, batch_size=TOGETHER)
+
+
+def measure_outputs(network: Any, points: Any) -> np.ndarray:
+    """Outputs in the network's own precision, as float64; pictures by parts, so that patches need little memory."""
+    by_parts = bool(chain_of(network).pictures) and len(points) > TOGETHER
+    outputs = (_evaluate_in_parts if by_parts else evaluate_compiled)(network, points)
+    return np.asarray(outputs, np.float64)
+
+
+def some_points(points: Any, chain: Chain, most: int) -> np.ndarray:
+    """Evenly spaced points as float64, at most so many, fewer where each gives many numbers."""
+    numbers = sum(picture.pixels * width for picture, width in zip(chain.pictures, chain.widths, strict=False))
+    most = min(most, max(16, NUMBERS // max(numbers, 1)))
+    return np.asarray(points[:: -(-len(points) // most)], np.float64)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +90,7 @@ class Reduction:
     @property
     def widths(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Neurons of each hidden layer before and after."""
-        return chain_widths(chain_of(self.original)), chain_widths(chain_of(self.network))
+        return chain_of(self.original).widths, chain_of(self.network).widths
 
     @property
     def parameters(self) -> tuple[int, int]:
@@ -168,14 +191,9 @@ def twin_shares(chain: Chain, layer: int, rule: str) -> tuple[float, ...]:
     return tuple(float(np.mean(nearest > level)) for level in SIMILAR)
 
 
-def chain_widths(chain: Chain) -> tuple[int, ...]:
-    """Neurons of each hidden layer."""
-    return tuple(len(bias) for bias in chain.biases[:-1])
-
-
 def count_parameters(network: Any) -> int:
-    """Weights and biases."""
-    return sum(leaf.size for leaf in jax.tree.leaves(network.layers))
+    """Weights, biases, and scales and shifts of a normalisation."""
+    return sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(network, eqx.is_inexact_array)))
 
 
 def rounding_unit(network: Any) -> float:

@@ -9,11 +9,11 @@ from simplebias.condensation.merging import Plan, merge_rule, plan_merges
 from simplebias.condensation.reduced import (
     SEARCHED,
     Reduction,
-    chain_widths,
     compare_outputs,
     data_points,
-    evaluate_compiled,
+    measure_outputs,
     rounding_unit,
+    some_points,
     task_losses,
     twin_shares,
 )
@@ -50,10 +50,12 @@ def reduce(
     sign (odd and even activations) or equal (any other); their output weights are then summed with these factors.
     Nearly equal neurons merge too, those first whose merge changes the output least, in all layers at once, as long as
     the change on the data, `‖f′ - f‖ / ‖f‖`, stays within the tolerance. Neurons that vary nothing in the output are
-    dropped, with their mean added to the next bias. A neuron of a ResNet is the same in every hidden layer.
+    dropped, with their mean added to the next bias. A neuron of a ResNet is the same in every hidden layer. Of a
+    convolution a kernel is a neuron; where max-pooling follows, signs cannot be made up for, and before another
+    convolution, which reads zeros around the picture, nothing can be added for what is dropped.
 
     Args:
-        network: a TwoLayer, MLP or ResNet.
+        network: a TwoLayer, MLP, ResNet, SmallCNN or VGG; a normalisation is folded into the weights.
         data: points `(points, inputs)` without labels, or a task, whose loss is then told too. None for 512 fixed
             points of a ball around 0, where nothing is known of the inputs.
         tolerance: most relative change of the output; 0 for exact merges alone.
@@ -86,16 +88,16 @@ def reduce(
     check_positive(tolerance, "tolerance", zero=True)
     check_positive(radius, "radius")
     chain, epsilon = chain_of(network), rounding_unit(network)
-    points = data_points(data, chain.weights[0].shape[1], float(radius), network.layers[0].weight.dtype)
+    points = data_points(data, chain.inputs, float(radius), network.layers[0].weight.dtype)
     known = merge_rule(chain.activation)
     rule = "outputs" if by == "outputs" else known
-    some = np.asarray(points, np.float64)[:: -(-len(points) // SEARCHED)]
+    some = some_points(points, chain, SEARCHED)
     plan = plan_merges(chain, some, epsilon, rule)
     search = _Search(plan, some[:: -(-len(some) // TRIED)].astype(points.dtype))
     strict = search.largest(min(float(tolerance), FAITHFUL))
     search.largest(float(tolerance))
     small, edits, changes = _finish(network, points, search, float(tolerance))
-    condensed = sum(chain_widths(chain)) >= CONDENSED * strict
+    condensed = sum(chain.widths) >= CONDENSED * strict
     return Reduction(
         network=small,
         original=network,
@@ -107,7 +109,7 @@ def reduce(
         rule=rule,
         similarity=tuple(twin_shares(chain, layer, known) for layer in range(len(chain.weights) - 1)),
         losses=task_losses(network, small, data),
-        notes=_notes(chain, plan, by, data),
+        notes=_notes(chain, plan, rule, by, data),
         curve=search.curve(),
         edits=edits,
         data=data,
@@ -125,7 +127,7 @@ class _Search:
         if place not in self.tried:
             chain, _ = self.plan.merged(self.plan.levels[place])
             outputs = chain.astype(self.points.dtype).look(self.points)[2]
-            self.tried[place] = (chain_widths(chain), *compare_outputs(self.outputs, outputs))
+            self.tried[place] = (chain.widths, *compare_outputs(self.outputs, outputs))
         return self.tried[place][1]
 
     def largest(self, tolerance: float) -> int:
@@ -172,25 +174,28 @@ class _Search:
 
 def _finish(network: Any, points: Any, search: _Search, tolerance: float) -> tuple[Any, tuple[Edit, ...], Any]:
     """The smallest network that keeps the tolerance on all points, in the network's own precision."""
-    outputs = np.asarray(evaluate_compiled(network, points), np.float64)
+    outputs = measure_outputs(network, points)
     levels, place = search.plan.levels, 0
     for one, (_, change, _) in search.tried.items():
         place = max(place, one) if change <= tolerance else place
     while True:
         chain, edits = search.plan.merged(levels[place])
         small = with_weights(network, chain)
-        changes = compare_outputs(outputs, np.asarray(evaluate_compiled(small, points), np.float64))
+        changes = compare_outputs(outputs, measure_outputs(small, points))
         if place == 0 or changes[0] <= tolerance:
             return small, edits, changes
         place = int(0.97 * place)
 
 
-def _notes(chain: Chain, plan: Plan, by: str, data: Any) -> tuple[str, ...]:
+def _notes(chain: Chain, plan: Plan, whole: str, by: str, data: Any) -> tuple[str, ...]:
     notes, silent = [], [int((one.shares == 0).sum()) for one in plan.hierarchies]
-    if plan.rule == "outputs" and by == "weights":
+    if "outputs" in plan.rules and by == "weights":
         notes.append(
             f"Nothing is known of the activation {chain.activation.name!r}: neurons are merged by their outputs."
         )
+    for layer, rule in enumerate(plan.rules, start=1):
+        if rule != whole:
+            notes.append(f"Layer {layer}: max-pooling follows, so that neurons are not merged across a change of sign.")
     if data is None:
         notes.append("No data: the change is that on fixed points of a ball.")
     for layer, (count, hierarchy) in enumerate(zip(silent, plan.hierarchies, strict=True), start=1):

@@ -1,5 +1,6 @@
 """Lossy reduction: keep the neurons from which the others can be told best, and refit the next layer to the old one."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,10 +9,10 @@ import numpy as np
 from simplebias.condensation.merging import merge_rule, sensitivity_of_inputs
 from simplebias.condensation.reduced import (
     Reduction,
-    chain_widths,
     compare_outputs,
     data_points,
-    evaluate_compiled,
+    measure_outputs,
+    some_points,
     task_losses,
     twin_shares,
 )
@@ -24,18 +25,21 @@ FITTED = 4096
 """Most points the next layer is fitted on; the change that is reported is measured on all."""
 RIDGE = 1e-5
 """Pull towards the old weights, in units of the mean square of the kept neurons."""
+FREE = 2048
+"""Most weights of one neuron that are fitted one by one; where there are more, kernels are only mixed."""
 
 
 def refit(network: Any, data: Task | ArrayLike, *, keep: float | int | Sequence[int] = 0.5) -> Reduction:
-    """Make any dense network smaller, at a loss that is measured: choose neurons, and refit the layer they feed.
+    """Make any network without shortcuts smaller, at a loss that is measured: choose neurons, refit what they feed.
 
     For networks that are not condensed, where `reduce` hardly shrinks anything. In each layer neurons are kept one by
     one, each time the one that explains most of what the next layer is fed, weighted by how much the output depends on
     it. The next layer's weights and bias are then fitted by least squares, so that it is fed what it was before; layers
-    are taken from the input on, so that a layer makes up for what was lost before it. No labels are used.
+    are taken from the input on, so that a layer makes up for what was lost before it. No labels are used. Kernels are
+    kept that tell the others best, weighted by the weights that read them.
 
     Args:
-        network: a TwoLayer or MLP.
+        network: a TwoLayer, MLP, SmallCNN or VGG.
         data: points `(points, inputs)` like those the network is for, more than it has neurons in a layer; or a task,
             whose loss is then told too.
         keep: share of the neurons of each hidden layer in (0, 1], or the number to keep in each.
@@ -60,16 +64,14 @@ def refit(network: Any, data: Task | ArrayLike, *, keep: float | int | Sequence[
     """
     chain = chain_of(network)
     if chain.shortcut:
-        raise InputError("a TwoLayer or MLP", "a ResNet, whose shortcuts tie its layers", "Use reduce.")
+        raise InputError("a TwoLayer, MLP, SmallCNN or VGG", "a ResNet, whose shortcuts tie its layers", "Use reduce.")
     if data is None:
         raise InputError("data", "None", "Give points like those the network is for.")
-    counts = _counts(keep, chain_widths(chain))
-    points = data_points(data, chain.weights[0].shape[1], 1.0, network.layers[0].weight.dtype)
-    some = np.asarray(points, np.float64)[:: -(-len(points) // FITTED)]
-    fitted, kept = _refit(chain, some, counts)
+    counts = _counts(keep, chain.widths)
+    points = data_points(data, chain.inputs, 1.0, network.layers[0].weight.dtype)
+    fitted, kept = _refit(chain, some_points(points, chain, FITTED), counts)
     small = with_weights(network, fitted)
-    old, new = (np.asarray(evaluate_compiled(one, points), np.float64) for one in (network, small))
-    relative, largest = compare_outputs(old, new)
+    relative, largest = compare_outputs(*(measure_outputs(one, points) for one in (network, small)))
     known = merge_rule(chain.activation)
     note = "Lossy: neurons were chosen and the layers after them refitted on the data; elsewhere nothing is promised."
     return Reduction(
@@ -113,21 +115,71 @@ def _refit(chain: Chain, points: np.ndarray, counts: tuple[int, ...]) -> tuple[C
     before, _, outputs = chain.look(points)
     targets = [*before[1:], outputs]
     importance = [*sensitivity_of_inputs(chain, points)[1:], np.ones(outputs.shape[1])]
-    weights, biases, kept = list(chain.weights), list(chain.biases), []
-    h = points
+    kept, h = [], points
     for layer, count in enumerate(counts):
-        features = chain.apply(h @ weights[layer].T + biases[layer])
-        means, target = features.mean(axis=0), targets[layer]
-        centred, level = features - means, target.mean(axis=0)
-        gram = centred.T @ centred / len(points)
-        cross = centred.T @ (target - level) / len(points)
-        chosen = _choose(gram, cross * importance[layer], count)
-        weight = _fit(gram, cross, chosen, weights[layer + 1].T).T
-        weights[layer], biases[layer] = weights[layer][chosen], biases[layer][chosen]
-        weights[layer + 1], biases[layer + 1] = weight, level - weight @ means[chosen]
+        features = chain.hand_on(layer, chain.apply(chain.feed(layer, h)))
+        several = layer < len(chain.pictures)
+        fit = _fit_kernels if several else _fit_neurons
+        chosen, weight, bias = fit(chain, layer, features, targets[layer], importance[layer], count)
+        chain = _with(chain, layer, chain.weights[layer][chosen], chain.biases[layer][chosen])
+        chain = _with(chain, layer + 1, weight, bias)
         h = features[:, chosen]
         kept.append(chosen)
-    return Chain(tuple(weights), tuple(biases), chain.activation, chain.shortcut), kept
+    return chain, kept
+
+
+def _with(chain: Chain, layer: int, weight: np.ndarray, bias: np.ndarray) -> Chain:
+    weights, biases = list(chain.weights), list(chain.biases)
+    weights[layer], biases[layer] = weight, bias
+    return dataclasses.replace(chain, weights=tuple(weights), biases=tuple(biases))
+
+
+def _fit_neurons(chain, layer, features, target, importance, count) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Neurons to keep, and weights and bias of the next layer."""
+    means, level = features.mean(axis=0), target.mean(axis=0)
+    gram, cross = _products(features - means, target - level)
+    chosen = _choose(gram, cross * importance, count)
+    weight = _fit(gram, cross, chosen, chain.weights[layer + 1].T).T
+    return chosen, weight, level - weight @ means[chosen]
+
+
+def _fit_kernels(chain, layer, features, target, importance, count) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same for kernels, of which the next layer reads several values."""
+    means, read = features.mean(axis=0), chain.slices(layer + 1)
+    gram, _ = _products(features - means, features[:, :0])
+    sizes = np.sqrt(np.einsum("t,tvn->n", importance**2, read**2))
+    chosen = _choose(gram, gram * sizes, count)
+    # what the others give is told from what the kept give, pixel by pixel; then each weight is fitted, if there are few
+    mixing = _fit(gram, gram, chosen, np.eye(len(gram)))
+    weight = (read @ mixing.T).reshape(len(read), -1)
+    bias = chain.biases[layer + 1] + read.sum(axis=1) @ (means - means[chosen] @ mixing)
+    if weight.shape[1] <= FREE:
+        narrow = _with(chain, layer + 1, weight, bias)
+        middle, level, gram, cross = _of_what_is_read(narrow, layer + 1, features[:, chosen], target)
+        everything = np.arange(len(gram))
+        weight = _fit(gram, cross, everything, weight.T).T
+        bias = level - weight @ middle
+    return chosen, weight, bias
+
+
+def _of_what_is_read(chain: Chain, layer: int, h: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Means of what a layer reads and of what it is to give, and their products."""
+    level, done = target.mean(axis=0), 0
+    sums, gram, cross = np.zeros((3, 1, 1))
+    for columns in chain.reads(layer, h):
+        goals = target[done : done + len(columns)] - level
+        sums, gram, cross = (
+            sums + columns.sum(axis=0, keepdims=True),
+            gram + columns.T @ columns,
+            cross + columns.T @ goals,
+        )
+        done += len(columns)
+    middle = sums[0] / done
+    return middle, level, gram / done - np.outer(middle, middle), cross / done
+
+
+def _products(columns: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return columns.T @ columns / len(columns), columns.T @ target / len(columns)
 
 
 def _choose(gram: np.ndarray, cross: np.ndarray, count: int) -> np.ndarray:

@@ -160,14 +160,21 @@ class SmallCNN(eqx.Module):
 
 def draw_layers(key: Key, sizes: Sequence[tuple[int, int, LayerScale]], dtype: Any) -> list[Affine]:
     """Layers of `(inputs, outputs, scale)` each, weights and biases Gaussian."""
+    shapes = tuple((outputs, inputs + 1) for inputs, outputs, _ in sizes)
+    drawn = _draw(key, shapes, [float(scale.std) for _, _, scale in sizes], jnp.dtype(dtype))
+    scales = [scale for _, _, scale in sizes]
+    pairs = zip(drawn, scales, strict=True)
+    return [Affine(weight, bias, scale.multiplier, scale.multiplier) for (weight, bias), scale in pairs]
+
+
+@functools.partial(jax.jit, static_argnames=("shapes", "dtype"))
+def _draw(key: Key, shapes: tuple[tuple[int, int], ...], stds: list[Any], dtype: Any) -> list[tuple[Array, Array]]:
     # all at once, which compiles once; in float32 whatever the dtype, so that a key gives one network
-    counts = [(inputs + 1) * outputs for inputs, outputs, _ in sizes]
-    numbers = jnp.split(jax.random.normal(key, (sum(counts),), jnp.float32), np.cumsum(counts)[:-1])
-    layers = []
-    for (inputs, outputs, scale), drawn in zip(sizes, numbers, strict=True):
-        extended = drawn.reshape(outputs, inputs + 1).astype(dtype) * scale.std
-        layers.append(Affine(extended[:, :-1], extended[:, -1], scale.multiplier, scale.multiplier))
-    return layers
+    ends = np.cumsum([rows * columns for rows, columns in shapes])
+    numbers = jnp.split(jax.random.normal(key, (int(ends[-1]),), jnp.float32), ends[:-1])
+    parts = zip(numbers, shapes, stds, strict=True)
+    extended = [part.reshape(shape).astype(dtype) * std for part, shape, std in parts]
+    return [(one[:, :-1], one[:, -1]) for one in extended]
 
 
 def picture_shape(shape: Sequence[int], pooled: int = 1) -> tuple[int, int, int]:
@@ -211,15 +218,20 @@ def calibrate(
     Raises:
         InputError: where nothing is normalised, or for points that do not fit.
     """
-    flat, function, calibrated = as_points(points), find_activation(activation), []
+    if not isinstance(blocks[0][0], Normalised):
+        raise InputError("a network made with normalise=True", "one without normalisation")
+    flat = as_points(points)
     if flat.shape[1] != math.prod(shape):
         raise InputError(f"flat pictures of {math.prod(shape)} numbers", f"{flat.shape[1]}")
-    pictures = flat.reshape(-1, *shape).astype(blocks[0][0].weight.dtype)
+    return _calibrate(blocks, flat.reshape(-1, *shape).astype(blocks[0][0].weight.dtype), activation)
+
+
+@eqx.filter_jit
+def _calibrate(blocks: Any, pictures: Array, activation: str) -> list[Any]:
+    function, calibrated = find_activation(activation), []
     for block in blocks:
         layers = []
         for layer in block:
-            if not isinstance(layer, Normalised):
-                raise InputError("a network made with normalise=True", "one without normalisation")
             given = jax.vmap(functools.partial(convolve, layer.affine))(pictures)
             mean, variance = jnp.mean(given, axis=(0, 1, 2)), jnp.var(given, axis=(0, 1, 2))
             layers.append(layer.with_statistics(mean, variance))
