@@ -4,6 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from simplebias.networks import Chain
+
+PROBES = (16, 8)
+"""Most outputs along which derivatives are taken one by one; how many random mixtures are taken of more."""
 TINY = 1e-8
 """Added to the Gram matrix, in units of its mean diagonal, so that columns told exactly by others do no harm."""
 
@@ -79,3 +83,39 @@ def spread(costs: Sequence[np.ndarray], total: int) -> tuple[int, ...]:
     ranked = np.argsort(-np.concatenate([one[1:] for one in costs]), kind="stable")
     kept = np.bincount(sets[ranked[: max(total - len(costs), 0)]], minlength=len(costs))
     return tuple(int(one) + 1 for one in kept)
+
+
+def output_factors(chain: Chain, before: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """How the outputs hang on what is fed to neurons: R with `R Rᵀ = ⟨Jᵀ J⟩` over the points, `J = ∂f / ∂z`.
+
+    To first order an error e of z is one of `‖Rᵀ e‖` in the output, so that errors of all layers are in one unit.
+
+    Args:
+        chain: the network.
+        before: input z of σ of each hidden layer, `(points, neurons)`.
+
+    Returns:
+        For each dense hidden layer but the first `(neurons, directions)`.
+    """
+    first, last, outputs = len(chain.pictures) + 1, len(before) - 1, len(chain.weights[-1])
+    points, count = len(before[-1]), outputs
+    mixtures = np.eye(outputs)[:, None, :]
+    if outputs > PROBES[0]:
+        count = PROBES[1]
+        signs = np.random.default_rng(0).integers(0, 2, (count, points, outputs))  # fixed: the result is repeatable
+        mixtures = (2.0 * signs - 1) / np.sqrt(count)
+    slopes = [chain.slope(before[layer]) for layer in range(first, last + 1)]
+    sums = [np.zeros((one.shape[1],) * 2) for one in slopes]
+    for mixture in mixtures:
+        back = mixture @ chain.weights[-1]
+        for layer in range(last, first - 1, -1):
+            back = back * slopes[layer - first]
+            sums[layer - first] += back.T @ back / points
+            back = back @ chain.weights[layer]
+    return [_root(one) for one in sums]
+
+
+def _root(matrix: np.ndarray) -> np.ndarray:
+    values, vectors = np.linalg.eigh(matrix)
+    some = values > 1e-8 * max(values[-1], 0)
+    return vectors[:, some] * np.sqrt(values[some])
