@@ -8,7 +8,7 @@ from hypothesis import settings
 from jaxtyping import install_import_hook
 
 # The doors (observation, cli) are left out: they take whatever a user gives and must answer themselves.
-ROOMS = ("core", "data", "networks", "training", "frequency", "condensation", "pde", "sweeps", "reports", "claims")
+ROOMS = ("core", "data", "networks", "training", "frequency", "condensation", "pde", "reports", "claims")
 install_import_hook([f"simplebias.{room}" for room in ROOMS], "beartype.beartype")
 # The first call of a jitted function compiles, so times say nothing; equal examples on every machine.
 settings.register_profile("house", deadline=None, derandomize=True, max_examples=50)
@@ -28,12 +28,12 @@ def float64():
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Tests of one claim go to one worker, so that no claim is run by both; all others to whichever is free."""
+    """Tests of one file go to one worker, so that nothing is compiled or trained by both; of claims, those of one."""
     from xdist.scheduler import LoadScopeScheduling
 
-    class ByClaim(LoadScopeScheduling):
+    class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid):
             found = re.match(r"tests/claims/.*[_\[]([fclp]\d\d)(?![0-9a-z])", nodeid)
-            return found[1] if found else nodeid
+            return found[1] if found else nodeid.partition("::")[0]
 
-    return ByClaim(config, log)
+    return ByFile(config, log)
