@@ -8,9 +8,12 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv
 INSTALL = $(PIP) install --quiet --constraint requirements/lock.txt --build-constraint requirements/build.txt
 PINS = pyproject.toml requirements/lock.txt requirements/pip.txt requirements/build.txt
 WORKERS = 2
-# pyright is bundled in its package and its Node.js in another: with this it asks no network for a newer version.
 # Programs compiled once are read by the other worker, by subprocesses, and by the next run.
 CACHE = JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.pytest_cache/jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0.1
+# Each worker has one core: threads of linear algebra that wait for each other take most of the time otherwise.
+THREADS = OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+PYTEST = $(CACHE) $(THREADS) $(BIN)/python -m pytest
+# pyright is bundled in its package and its Node.js in another: with this it asks no network for a newer version.
 QUIET_PYRIGHT = PYRIGHT_PYTHON_IGNORE_WARNINGS=1
 
 .PHONY: help demo test install lint types layers unit doctest bench lock clean
@@ -61,10 +64,10 @@ types: $(VENV)/.installed-test
 	$(QUIET_PYRIGHT) $(BIN)/pyright
 
 unit: $(VENV)/.installed-test
-	$(CACHE) $(BIN)/python -m pytest tests -n $(WORKERS)
+	$(PYTEST) tests -n $(WORKERS)
 
 doctest: $(VENV)/.installed-test
-	$(CACHE) $(BIN)/python -m pytest --doctest-modules src -n $(WORKERS)
+	$(PYTEST) --doctest-modules src -n $(WORKERS)
 
 bench: $(VENV)/.installed-test
 	@for file in benchmarks/bench_*.py; do echo "$(BIN)/python $$file"; $(BIN)/python $$file || exit 1; done
