@@ -117,6 +117,7 @@ def predicted_directions(
     """Lines on which neurons condense while weights are small and residuals hardly change.
 
     - p = 1: one line, ±Σ e x̃ (of several outputs the leading right singular vector of `Z = -(1/n) Σ e x̃ᵀ`).
+      The values of a layer of attention without shortcuts are such neurons, of the mean of each sequence as point.
     - p = 2: at most two lines, the eigenvectors of `-(1/n) Σ e x̃ x̃ᵀ` with the largest and smallest eigenvalue.
     - p ≥ 3: the maxima of φ, and for even p its minima, found by `u ← s u + F(u)`, normalised, from random starts,
       with a shift s that keeps the iteration stable. In a plane there are at most p; of more inputs there may be more.
@@ -139,8 +140,9 @@ def predicted_directions(
             residuals that attract to no line.
 
     References:
-        p = 1 and one input: Zhou, Zhou, Luo, Xu, arXiv:2105.11686; kernels of convolutions: arXiv:2305.09947. More
-        inputs with p ≥ 2: derived from the equations above; the bound of 2p directions can fail there.
+        p = 1 and one input: Zhou, Zhou, Luo, Xu, arXiv:2105.11686; kernels of convolutions: arXiv:2305.09947;
+        attention: Chen, Luo, arXiv:2510.06954. More inputs with p ≥ 2: derived from the equations above; the bound of
+        2p directions can fail there.
 
     Example:
         >>> found = predicted_directions([[-1.0], [1.0]], [0.0, -1.0], "tanh")
