@@ -42,6 +42,8 @@ NEURON_OTHER = "neuron_other"
 """The second neuron of a pair."""
 GROUP = "group"
 """Neurons of one layer that point in nearly the same direction."""
+MEMBER = "member"
+"""A neuron of one layer as a member of a group: neurons in the order of the groups that they end in."""
 CASE = "case"
 """One of several trainings that are set side by side, named by the coordinate."""
 FEATURE = "feature"
@@ -54,6 +56,8 @@ LOCAL_FREQUENCY = "local_frequency"
 """Centre frequency of a wavelet, in cycles per unit length: how fast the function varies near a position."""
 THRESHOLD = "threshold"
 """Cosine similarity above which two neurons count as one."""
+SIZE = "size"
+"""Number of neurons in all hidden layers of a network that was made smaller."""
 
 Key: TypeAlias = PRNGKeyArray
 Scalar: TypeAlias = Float[Array, ""]
@@ -83,6 +87,7 @@ __all__ = [
     "INPUT",
     "LAYER",
     "LOCAL_FREQUENCY",
+    "MEMBER",
     "MIRROR_FREQUENCY",
     "NEURON",
     "NEURON_OTHER",
@@ -92,6 +97,7 @@ __all__ = [
     "POSITION",
     "RECORD",
     "SEED",
+    "SIZE",
     "THRESHOLD",
     "WINDOW",
     "Array",

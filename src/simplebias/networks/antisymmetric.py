@@ -1,10 +1,12 @@
 """Anti-symmetric initialisation: two copies of a network whose sum starts as the zero function."""
 
+import dataclasses
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.scipy.linalg import block_diag
 
 from simplebias.core.errors import InputError
 from simplebias.core.snapshot import Neurons
@@ -83,3 +85,20 @@ class AntiSymmetric(eqx.Module):
             For each hidden layer the neurons of the first copy, then those of the second.
         """
         return tuple(_join(*pair) for pair in zip(self.first.neurons(), self.second.neurons(), strict=True))
+
+    def joined(self) -> Any:
+        """One network of twice the width that computes the same: the copies side by side, nothing between them.
+
+        Returns:
+            A network of the class of the copies.
+        """
+        pairs = list(zip(self.first.layers, self.second.layers, strict=True))
+        layers = []
+        for place, (one, other) in enumerate(pairs):
+            last = place == len(pairs) - 1
+            side_by_side = jnp.concatenate if place == 0 else jnp.hstack if last else lambda parts: block_diag(*parts)
+            bias = None
+            if one.bias is not None:
+                bias = one.bias + other.bias if last else jnp.concatenate([one.bias, other.bias])
+            layers.append(dataclasses.replace(one, weight=side_by_side([one.weight, other.weight]), bias=bias))
+        return eqx.tree_at(lambda network: network.layers, self.first, tuple(layers))

@@ -1,11 +1,12 @@
 """The figures of a run that its summary and its advice follow from."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from simplebias.core.types import BAND, FILTER_WIDTH, PART, RECORD, SEED
+from simplebias.core.types import BAND, FILTER_WIDTH, PART, RECORD, SEED, SIZE
 from simplebias.frequency import convergence_step
 from simplebias.observation.noise import NoiseFindings, find_noise
 from simplebias.observation.options import Options
@@ -35,6 +36,8 @@ class Findings:
         widths: neurons in each layer.
         change: relative change of the input weights of each layer, medians.
         noise: what was found of noise in 1-D data, None if nothing.
+        left: neurons that are left within a relative change of the output of 0.01, median; NaN where not looked at.
+        curve: least relative change of the output over numbers of neurons, `(sizes,)` each, medians; empty if none.
     """
 
     learned: np.ndarray
@@ -51,6 +54,8 @@ class Findings:
     widths: np.ndarray
     change: np.ndarray
     noise: NoiseFindings | None = None
+    left: float = float("nan")
+    curve: tuple[np.ndarray, np.ndarray] = (np.empty(0), np.empty(0))
 
 
 def find(data: xr.Dataset, options: Options) -> Findings:
@@ -80,7 +85,18 @@ def find(data: xr.Dataset, options: Options) -> Findings:
         widths=np.full(options.depth or 1, factor * (options.width or 1)),
         change=np.asarray(change.median(SEED)),
         noise=find_noise(data),
+        **_reduced(data),
     )
+
+
+def _reduced(data: xr.Dataset) -> dict[str, Any]:
+    """How small the networks can be; nothing where none was looked at."""
+    if "neurons_left" not in data or not np.isfinite(data["neurons_left"]).any():
+        return {}
+    changes = data["reduction"].transpose(SEED, SIZE).values
+    known = np.isfinite(changes).any(axis=0)
+    curve = (data[SIZE].values[known], np.nanmedian(changes[:, known], axis=0))
+    return {"left": float(np.nanmedian(data["neurons_left"])), "curve": curve}
 
 
 def record_dimension(data: xr.Dataset, name: str) -> str:

@@ -73,6 +73,8 @@ LATTICE_FREQUENCIES = 16
 """Frequencies along each half axis in two dimensions."""
 DRAWN_NEURONS = 200
 """Largest number of neurons whose similarities are kept."""
+SIMILARITY_VIEWS = 12
+"""How often they are kept."""
 DIRECTIONS = 2
 """Principal directions onto which many inputs are projected."""
 PROJECTED_FREQUENCIES = 20
@@ -327,7 +329,8 @@ def _add_neurons(chosen: Instruments, prepared: Prepared, options: Options, ofte
     if prepared.points.shape[1] == 1:
         chosen.records["features"] = Record(feature_measure(1), at=rarely)
         chosen.records["effective_features"] = Record(effective_features_measure(1), at=rarely)
-    chosen.records["cosine_similarity"] = Record(cosine_similarity_measure(1, limit=DRAWN_NEURONS), at=log_steps(4))
+    similar = cosine_similarity_measure(1, limit=DRAWN_NEURONS)
+    chosen.records["cosine_similarity"] = Record(similar, at=log_steps(SIMILARITY_VIEWS))
 
 
 def _add_depth(chosen: Instruments, prepared: Prepared, options: Options) -> None:

@@ -10,12 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from simplebias.core.errors import InputError, as_array, as_points, as_values
+from simplebias.core.errors import InputError, Outcome, as_array, as_points, as_values
 from simplebias.core.run import Run, write_description
 from simplebias.core.storage import read_marker, write_atomic
 from simplebias.core.types import ArrayLike, Network
 from simplebias.data import Sample, complete, read
 from simplebias.networks import build, ensemble
+from simplebias.observation.gathering import gather, keep
 from simplebias.observation.instruments import choose
 from simplebias.observation.options import Options, as_seeds
 from simplebias.observation.prediction import foretell, prediction_notes
@@ -239,6 +240,8 @@ def _observe(
         progress=progress,
         throw=False,
     )
+    if run.outcome is not Outcome.INTERRUPTED:
+        keep(run, gather(run, prepared, options))
     summary = summarise(run, prepared, options)
     run.provenance["summary"] = summary | {"notes": [*summary["notes"], *prediction_notes(run.data)]}
     if run.path is not None:

@@ -19,7 +19,16 @@ from simplebias.observation.findings import (
 from simplebias.observation.instruments import can_show_wavelets
 from simplebias.observation.options import Options
 from simplebias.observation.preparation import Prepared
-from simplebias.observation.tables import LAZY, fit_table, lines_table, neuron_tables, parts_table, stopping_table
+from simplebias.observation.tables import (
+    LAZY,
+    fit_table,
+    lines_table,
+    neuron_tables,
+    parts_table,
+    reduction_table,
+    reduction_words,
+    stopping_table,
+)
 from simplebias.observation.wording import number, percent
 
 EASY = 4.0
@@ -50,10 +59,11 @@ def summarise(run: Run, prepared: Prepared, options: Options) -> dict[str, Any]:
         fit_table(run.data),
         stopping_table(found),
         *neuron_tables(run.data, found),
+        reduction_table(found),
     ]
     return {
         "title": f"{prepared.sample.name}: what {_network_words(options)} learned, and when",
-        "headline": _headline(found, prepared),
+        "headline": " ".join(words for words in (_headline(found, prepared), reduction_words(found)) if words),
         "advice": advise(found, run, options),
         "notes": [*prepared.notes, *_depth_notes(run), *_view_notes(run, prepared), *_outcome_notes(run)],
         "tables": [each for each in tables if each is not None],

@@ -15,6 +15,10 @@ LINES, FAINTEST = 6, 0.01
 """How many peaks of the spectrum are told, and from which share of the highest on."""
 LAZY, CONDENSED = 0.1, 1.0
 """Relative changes of the input weights that suggest the linear and the condensed regime."""
+BUDGETS = (0.001, 0.01, 0.1)
+"""Changes of the output at which the number of neurons is told."""
+SMALLER = 2.0
+"""Times fewer neurons, at a change of 0.01, from which a network is called condensed."""
 GATHERED = 0.5
 """Effective neurons at the end over those before, at cosine similarity 0.95, up to which a layer has gathered."""
 
@@ -118,6 +122,31 @@ def neuron_tables(data: xr.Dataset, found: Findings) -> list[dict[str, Any]]:
         "one width alone never proves a regime: the diagram is defined by how the change scales with width",
     )  # fmt: skip
     return [curve, change]
+
+
+def reduction_table(found: Findings) -> dict[str, Any] | None:
+    """How many neurons are enough for a change of the output of so much; None where it was not looked at."""
+    sizes, changes = found.curve
+    if not len(sizes):
+        return None
+    total = int(found.widths.sum())
+    rows = []
+    for change in BUDGETS:
+        enough = sizes[changes <= change]
+        if len(enough):
+            rows.append([percent(change), f"{enough.min()} of {total}", f"{total / max(enough.min(), 1):.1f} times"])
+    note = "like neurons merged, those that say nothing dropped; medians over seeds; see simplebias reduce"
+    return table("How small the network can be", ["output change", "neurons", "fewer by"], rows, note)
+
+
+def reduction_words(found: Findings) -> str:
+    """How many neurons can go, in a sentence; empty where it was not looked at."""
+    if not np.isfinite(found.left):
+        return ""
+    total, left = int(found.widths.sum()), round(found.left)
+    if left <= total / SMALLER:
+        return f"Condensed: {total - left} of {total} neurons can go at 1 % output change."
+    return f"Not condensed: only {total - left} of {total} neurons can go at 1 % output change."
 
 
 def regime(change: float, effective: float) -> str:

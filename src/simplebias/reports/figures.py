@@ -4,11 +4,23 @@ import dataclasses
 
 from simplebias.core.errors import InputError
 from simplebias.core.run import Run
-from simplebias.reports import cases, fits, layered, local, neurons, noise, phases, plain_curves, spectra, training_curves
+from simplebias.reports import (
+    cases,
+    fits,
+    groups,
+    layered,
+    local,
+    neurons,
+    noise,
+    phases,
+    plain_curves,
+    spectra,
+    training_curves,
+)
 from simplebias.reports.kinds import KINDS, SECTIONS, Figure, kind_of
 from simplebias.reports.reading import read
 
-FILES = (fits, spectra, noise, layered, local, training_curves, neurons, phases, plain_curves, cases)
+FILES = (fits, spectra, noise, layered, local, training_curves, groups, neurons, phases, plain_curves, cases)
 """The files with kinds of figures; importing one registers its kinds."""
 
 

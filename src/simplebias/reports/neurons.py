@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from simplebias.core.types import FEATURE, NEURON, NEURON_OTHER
+from simplebias.reports.groups import turning
 from simplebias.reports.kinds import Figure, draws
 from simplebias.reports.pictures import finite_seed
 from simplebias.reports.reading import Reading, Variable
@@ -34,7 +35,8 @@ SIMILARITIES = 160
 @draws(NEURON, FEATURE, section="Neurons", place=10)
 def features(reading: Reading, variables: Sequence[Variable]) -> list[Figure]:
     """Orientation and amplitude of every neuron before and over training."""
-    return [_feature_figure(reading, one) for one in variables if len(one.names(FEATURE)) == 2]
+    shown = [one for one in variables if len(one.names(FEATURE)) == 2]
+    return [draw(reading, one) for one in shown for draw in (_feature_figure, turning)]
 
 
 def _feature_figure(reading: Reading, variable: Variable) -> Figure:

@@ -3,7 +3,8 @@
 A variable without records is drawn so if its attribute `over` names the dimension of the horizontal axis. Its
 coordinate may have the attributes `long_name`, `units` and `scale` ("log"), that of the other dimension a `symbol`.
 Attributes of the variable: `panel` (variables with the same stand in one figure), `scale` ("log"), `role` ("target",
-red, or "network", blue), `marks` ("points" for points without a line), `axis` (title of the vertical axis).
+red, or "network", blue), `marks` ("points" for points without a line), `axis` (title of the vertical axis), `section`
+(heading of the page under which the figure stands).
 """
 
 import dataclasses
@@ -74,7 +75,8 @@ def _figure(name: str, members: Sequence[Variable]) -> Figure:
     notes += [f"Bold: median over {seeds} seeds; faint: the seeds."] if seeds > 1 else []
     caption = " ".join(dict.fromkeys(note for note in notes if note))
     references = tuple(dict.fromkeys(key for member in members for key in member.references))
-    return Figure(name[:1].upper() + name[1:], {"data": data, "layout": shape}, words, caption, references)
+    section = str(first.array.attrs.get("section", ""))
+    return Figure(name[:1].upper() + name[1:], {"data": data, "layout": shape}, words, caption, references, section)
 
 
 def _others(variable: Variable) -> list[str]:
