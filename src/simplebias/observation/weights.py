@@ -1,0 +1,193 @@
+"""Networks on disk: those of a run's folder, and plain chains of linear layers in safetensors files. No pickles."""
+
+import itertools
+import json
+import re
+import struct
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from simplebias.core.errors import InputError, StorageError
+from simplebias.core.storage import storage_errors, write_atomic
+from simplebias.networks import MLP, Affine, ResNet, TwoLayer, activation
+
+KINDS: dict[str, Any] = {"two-layer": TwoLayer, "mlp": MLP, "resnet": ResNet}
+"""Networks that can be described by their layers."""
+PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
+"""Endings of files that hold pickles."""
+FLOATS = {"F64": np.float64, "F32": np.float32, "F16": np.float16}
+"""Types of tensors that are read as they are."""
+LONGEST_HEADER = 100_000_000
+"""Bytes of a header; more is damage."""
+
+
+def describe(network: Any) -> dict[str, Any]:
+    """A dense network as plain data, without its weights, from which `blank` makes it again."""
+    kind = next(name for name, one in KINDS.items() if type(network) is one)
+    layers = [
+        {
+            "shape": [int(size) for size in layer.weight.shape],
+            "bias": layer.bias is not None,
+            "multiplier": layer.multiplier,
+            "bias_multiplier": layer.bias_multiplier,
+        }
+        for layer in network.layers
+    ]
+    rate, dtype = float(network.dropout.p), str(network.layers[0].weight.dtype)
+    return {"kind": kind, "activation": network.activation, "dropout": rate, "dtype": dtype, "layers": layers}
+
+
+def blank(description: dict[str, Any]) -> Any:
+    """A network of zeros of a description.
+
+    Returns:
+        A TwoLayer, MLP or ResNet.
+
+    Raises:
+        StorageError: if it is no description.
+    """
+    try:
+        kind, layers = description["kind"], []
+        for layer in description["layers"]:
+            weight = jnp.zeros(layer["shape"], description["dtype"])
+            bias = jnp.zeros(layer["shape"][0], description["dtype"]) if layer["bias"] else None
+            layers.append(Affine(weight, bias, layer["multiplier"], layer["bias_multiplier"]))
+        depth = {} if kind == "two-layer" else {"depth": 1}
+        common = {"activation": description["activation"], "dropout": description["dropout"]}
+        made = KINDS[kind](1, 1, width=1, **depth, **common, key=jax.random.key(0))
+    except (KeyError, TypeError, ValueError) as error:
+        raise StorageError(f"the description of a network is damaged ({error}): restore it from a copy") from error
+    return eqx.tree_at(lambda one: one.layers, made, tuple(layers))
+
+
+def refuse_pickle(path: Path) -> None:
+    """Refuse a file that is or may be a pickle, which can run any program when it is opened.
+
+    Raises:
+        InputError: with the remedy.
+    """
+    if path.suffix.lower() in PICKLES:
+        raise InputError(
+            "a .safetensors file or the folder of a run",
+            f"{path}, a pickle, which is never opened: it could run any program",
+            'In PyTorch write safetensors.torch.save_file(model.state_dict(), "model.safetensors") and give that.',
+        )
+
+
+def read_safetensors(path: Path, function: str | None = None) -> MLP:
+    """Read a chain of linear layers as an MLP.
+
+    Args:
+        path: a `.safetensors` file with tensors such as `layers.0.weight` and `layers.0.bias`, `0.weight` or
+            `fc1.weight`: matrices `(targets, sources)` and vectors, in the order of the numbers in their names, or else
+            in the order of the file.
+        function: activation between the layers; None for what the file's own metadata say.
+
+    Returns:
+        The network, in float32, or in float64 where JAX is set to it and the file holds it.
+
+    Raises:
+        InputError: for other tensors, layers that do not follow on each other, or an activation that nobody says.
+        StorageError: if the file is missing or damaged.
+    """
+    tensors, metadata = _tensors(path)
+    named = function or metadata.get("activation")
+    if named is None:
+        raise InputError("the activation between the layers", f"none in {path}", "Give --activation, such as relu.")
+    layers = _chain(tensors, path)
+    weights = [weight for weight, _ in layers]
+    network = MLP(
+        weights[0].shape[1], len(weights[-1]), [max(len(one), 1) for one in weights[:-1]],
+        activation=activation(named).name, key=jax.random.key(0),
+    )  # fmt: skip
+    dtype = jnp.result_type(float)
+    made = [
+        Affine(jnp.asarray(weight, dtype), None if bias is None else jnp.asarray(bias, dtype))
+        for weight, bias in layers
+    ]
+    return eqx.tree_at(lambda one: one.layers, network, tuple(made))
+
+
+def _tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    with storage_errors(path, "read"):
+        content = path.read_bytes()
+    try:
+        (length,) = struct.unpack("<Q", content[:8])
+        if length > min(LONGEST_HEADER, len(content) - 8):
+            raise ValueError("the header is longer than the file")
+        header = json.loads(content[8 : 8 + length])
+        metadata = dict(header.pop("__metadata__", {}))
+        body = content[8 + length :]
+        return {name: _tensor(name, entry, body) for name, entry in header.items()}, metadata
+    except (ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
+        raise StorageError(f"{path} is damaged or no safetensors file ({error}): write it again") from error
+
+
+def _tensor(name: str, entry: dict[str, Any], body: bytes) -> np.ndarray:
+    first, last = entry["data_offsets"]
+    kind, shape = entry["dtype"], [int(size) for size in entry["shape"]]
+    part = body[first:last]
+    if kind == "BF16":
+        return (np.frombuffer(part, "<u2").astype(np.uint32) << 16).view(np.float32).reshape(shape)
+    if kind not in FLOATS:
+        return np.zeros(shape, np.int64)  # counters of other layers, which are refused by their shape
+    return np.frombuffer(part, np.dtype(FLOATS[kind]).newbyteorder("<")).reshape(shape).astype(FLOATS[kind])
+
+
+def _chain(tensors: dict[str, np.ndarray], path: Path) -> list[tuple[np.ndarray, np.ndarray | None]]:
+    """Linear layers in an order in which each reads what the one before gives."""
+    stems = list(dict.fromkeys(name.rpartition(".")[0] for name in tensors))
+    layers: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
+    for stem in stems:
+        lead = f"{stem}." if stem else ""
+        parts = {name.removeprefix(lead): one for name, one in tensors.items() if name.rpartition(".")[0] == stem}
+        weight, bias = parts.pop("weight", np.zeros(0)), parts.pop("bias", None)
+        if parts or weight.ndim != 2 or (bias is not None and bias.shape != weight.shape[:1]):
+            shapes = {name: tuple(one.shape) for name, one in tensors.items() if name.rpartition(".")[0] == stem}
+            raise InputError(
+                f"linear layers alone in {path}: matrices NAME.weight and vectors NAME.bias", f"{shapes}",
+                "Networks of other layers are built in Python from simplebias.networks and given to simplebias.reduce.",
+            )  # fmt: skip
+        layers[stem] = (weight, bias)
+    natural = sorted(stems, key=lambda stem: [int(x) if x.isdigit() else x for x in re.split(r"(\d+)", stem)])
+    for order in (natural, stems):
+        sizes = [layers[stem][0].shape for stem in order]
+        if len(order) > 1 and all(one[0] == two[1] for one, two in itertools.pairwise(sizes)):
+            return [layers[stem] for stem in order]
+    shapes = {stem: tuple(layer[0].shape) for stem, layer in layers.items()}
+    raise InputError(f"two or more linear layers in {path}, each reading what the one before gives", f"{shapes}")
+
+
+def write_safetensors(path: Path, network: Any) -> None:
+    """Write a dense network as PyTorch names a chain of linear layers, effective weights in float32 or float64.
+
+    Args:
+        path: the file.
+        network: a TwoLayer, MLP or ResNet; the kind and the activation are in the metadata.
+
+    Raises:
+        StorageError: if it cannot be written.
+    """
+    kind = "F64" if network.layers[0].weight.dtype == np.float64 else "F32"
+    described = describe(network)
+    header: dict[str, Any] = {
+        "__metadata__": {"activation": described["activation"], "kind": described["kind"], "made by": "simplebias"}
+    }
+    parts, place = [], 0
+    for index, layer in enumerate(network.layers):
+        for name, value in (("weight", layer.effective_weight), ("bias", layer.effective_bias)):
+            if value is None:
+                continue
+            array = np.ascontiguousarray(np.asarray(value), np.dtype(FLOATS[kind]).newbyteorder("<"))
+            ends = [place, place + array.nbytes]
+            header[f"layers.{index}.{name}"] = {"dtype": kind, "shape": list(array.shape), "data_offsets": ends}
+            parts.append(array.tobytes())
+            place = ends[1]
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    write_atomic(path, struct.pack("<Q", len(text)) + text + b"".join(parts))
