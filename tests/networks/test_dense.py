@@ -135,3 +135,19 @@ def test_ensemble_members_are_the_networks_of_their_keys(key):
     for stacked, single in zip(jax.tree.leaves(members), jax.tree.leaves(alone), strict=True):
         if eqx.is_array(single):
             assert np.allclose(stacked[1], single, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["two-layer", "mlp", "resnet"])
+def test_dropout_by_hand_and_the_output_reads_the_features(name, key):
+    depth = None if name == "two-layer" else 2
+    network = build(name, 2, 2, width=200, depth=depth, dropout=0.25, key=key)
+    x = jnp.array([0.3, -1.2])
+    features, quiet = network.features(x, key=key), eqx.nn.inference_mode(network).features(x)
+    first = np.asarray(features[0])
+    assert np.allclose(first[first != 0], np.asarray(quiet[0])[first != 0] / 0.75, rtol=1e-5)
+    assert 0.6 < (first != 0).mean() < 0.9
+    assert np.allclose(network(x, key=key), network.layers[-1](features[-1]), rtol=1e-4, atol=1e-6)
+    if depth:
+        assert not np.array_equal(np.asarray(features[1]) == 0, first == 0)
+    assert network.keep_probability == pytest.approx(0.75)
+    assert eqx.nn.inference_mode(network).keep_probability == pytest.approx(0.75)

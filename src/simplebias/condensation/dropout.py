@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from simplebias.core.errors import InputError, as_array, as_points, check_choice, check_positive
+from simplebias.core.keys import numbered_key
 from simplebias.core.snapshot import evaluate
 from simplebias.core.task import Regression, Task, check_outputs
 from simplebias.core.types import Array, ArrayLike, Float, Int, Key, Network, Points, Scalar, Values
@@ -204,7 +205,8 @@ class LastLayerDropout(Task):
         if self.rate > 0:
             if key is None:
                 raise InputError("a key for the masks", "none", "Give key=jax.random.key(0).")
-            kept = keep_mask(key, 1 - self.rate, features.shape)
+            keys, size = numbered_key(key, jnp.arange(len(features)), word=0), features.shape[1:]
+            kept = jax.vmap(lambda one: keep_mask(one, 1 - self.rate, size))(keys)
             features = jnp.where(kept, features / (1 - self.rate), 0)
         outputs = jax.vmap(network.layers[-1])(features)
         check_outputs(outputs, values.shape)

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from simplebias.core.errors import InputError, as_array, as_points, as_values, check_finite
+from simplebias.core.keys import numbered_key
 from simplebias.core.snapshot import wants_key
 from simplebias.core.types import Array, ArrayLike, Float, Int, Key, Network, Points, Scalar, Values
 
@@ -50,7 +51,9 @@ def predict(network: Network, points: Points, key: Key) -> Float[Array, "points 
         [[2.0], [4.0]]
     """
     if wants_key(network):
-        outputs = jax.vmap(lambda x, k: network(x, key=k))(points, jax.random.split(key, points.shape[0]))
+        outputs = jax.vmap(lambda x, k: network(x, key=k))(
+            points, numbered_key(key, jnp.arange(points.shape[0]), word=0)
+        )
     else:
         outputs = jax.vmap(network)(points)
     return outputs[:, None] if outputs.ndim == 1 else outputs

@@ -13,6 +13,7 @@ from simplebias.core.errors import InputError, check_positive
 from simplebias.core.snapshot import Neurons
 from simplebias.core.types import Array, Float, Key, Output
 from simplebias.networks.activations import activation as find_activation
+from simplebias.networks.dropping import divided, drops, make_dropout, survivor_factor
 from simplebias.networks.initialisation import Initialisation
 from simplebias.networks.initialisation import initialisation as find_initialisation
 
@@ -91,13 +92,6 @@ def _draw_layers(
     return (*hidden[:-1], Affine(drawn[-1][0], bias, scales[-1].multiplier))
 
 
-def _make_dropout(rate: float | int) -> eqx.nn.Dropout:
-    check_positive(rate, "dropout", zero=True)
-    if rate >= 1:
-        raise InputError("dropout as a rate below 1", repr(rate), "It is the share of neurons that is dropped.")
-    return eqx.nn.Dropout(float(rate))
-
-
 def _widths(width: int | Sequence[int], depth: int | None) -> tuple[int, ...]:
     if isinstance(width, Sequence):
         if not width or depth not in {None, len(width)}:
@@ -117,14 +111,12 @@ def _check_point(point: Array, layers: Sequence[Any]) -> None:
         )
 
 
-def _drop(dropout: eqx.nn.Dropout, layers: int, key: Key | None) -> list[Any]:
-    if dropout.p == 0 or dropout.inference:
-        return [lambda h: h] * layers
-    if key is None:
-        raise InputError(
-            "a key for dropout", "none", "Call network(point, key=key), or eqx.nn.inference_mode(network) to evaluate."
-        )
-    return [lambda h, k=k: dropout(h, key=k) for k in jax.random.split(key, layers)]
+def _read_out(layer: Affine, h: Array, dropout: eqx.nn.Dropout) -> Array:
+    """The output layer; the factor of the survivors falls on its weights, once for all points."""
+    factor = survivor_factor(dropout)
+    if factor == 1:
+        return layer(h)
+    return Affine(layer.weight * factor, layer.bias, layer.multiplier, layer.bias_multiplier)(h)
 
 
 def _neurons(layers: Sequence[Affine], activation: str) -> tuple[Neurons, ...]:
@@ -184,18 +176,26 @@ class TwoLayer(eqx.Module):
         dtype: Any = None,
     ):
         self.activation = find_activation(activation).name
-        self.dropout = _make_dropout(dropout)
+        self.dropout = make_dropout(dropout)
         self.layers = _draw_layers((inputs, width, outputs), initialisation, output_bias, key, dtype)
 
     def __call__(self, point: Array, *, key: Key | None = None) -> Output:
         """Output at one point; `key` draws the dropout mask."""
-        return self.layers[-1](self.features(point, key=key)[-1])
+        return _read_out(self.layers[-1], self._features(point, key)[-1], self.dropout)
 
     def features(self, point: Array, *, key: Key | None = None) -> Hidden:
         """Outputs of the hidden layer at one point, after dropout, as a tuple of one array."""
+        return divided(self._features(point, key), self.dropout)
+
+    def _features(self, point: Array, key: Key | None) -> Sequence[Array]:
         _check_point(point, self.layers)
-        (drop,) = _drop(self.dropout, 1, key)
+        (drop,) = drops(self.dropout, 1, key)
         return (drop(find_activation(self.activation)(self.layers[0](point))),)
+
+    @property
+    def keep_probability(self) -> float:
+        """Share of neurons kept in training, the p of papers: 1 - dropout."""
+        return 1 - float(self.dropout.p)
 
     @property
     def largest_derivative(self) -> int | None:
@@ -254,22 +254,30 @@ class MLP(eqx.Module):
         dtype: Any = None,
     ):
         self.activation = find_activation(activation).name
-        self.dropout = _make_dropout(dropout)
+        self.dropout = make_dropout(dropout)
         sizes = (inputs, *_widths(width, depth), outputs)
         self.layers = _draw_layers(sizes, initialisation, output_bias, key, dtype)
 
     def __call__(self, point: Array, *, key: Key | None = None) -> Output:
         """Output at one point; `key` draws the dropout masks."""
-        return self.layers[-1](self.features(point, key=key)[-1])
+        return _read_out(self.layers[-1], self._features(point, key)[-1], self.dropout)
 
     def features(self, point: Array, *, key: Key | None = None) -> Hidden:
         """Outputs of each hidden layer at one point, after dropout."""
+        return divided(self._features(point, key), self.dropout)
+
+    def _features(self, point: Array, key: Key | None) -> Sequence[Array]:
         _check_point(point, self.layers)
         function, h, features = find_activation(self.activation), point, []
-        for layer, drop in zip(self.layers[:-1], _drop(self.dropout, len(self.layers) - 1, key), strict=True):
+        for layer, drop in zip(self.layers[:-1], drops(self.dropout, len(self.layers) - 1, key), strict=True):
             h = drop(function(layer(h)))
             features.append(h)
-        return tuple(features)
+        return features
+
+    @property
+    def keep_probability(self) -> float:
+        """Share of neurons kept in training, the p of papers: 1 - dropout."""
+        return 1 - float(self.dropout.p)
 
     @property
     def largest_derivative(self) -> int | None:
@@ -328,22 +336,30 @@ class ResNet(eqx.Module):
         dtype: Any = None,
     ):
         self.activation = find_activation(activation).name
-        self.dropout = _make_dropout(dropout)
+        self.dropout = make_dropout(dropout)
         sizes = (inputs, *_widths(width, depth), outputs)
         self.layers = _draw_layers(sizes, initialisation, output_bias, key, dtype)
 
     def __call__(self, point: Array, *, key: Key | None = None) -> Output:
         """Output at one point; `key` draws the dropout masks."""
-        return self.layers[-1](self.features(point, key=key)[-1])
+        return _read_out(self.layers[-1], self._features(point, key)[-1], self.dropout)
 
     def features(self, point: Array, *, key: Key | None = None) -> Hidden:
         """The stream h after each hidden layer at one point, after dropout."""
+        return divided(self._features(point, key), self.dropout)
+
+    def _features(self, point: Array, key: Key | None) -> Sequence[Array]:
         _check_point(point, self.layers)
-        function, drops = find_activation(self.activation), _drop(self.dropout, len(self.layers) - 1, key)
-        features = [drops[0](function(self.layers[0](point)))]
-        for layer, drop in zip(self.layers[1:-1], drops[1:], strict=True):
+        function, (first, *rest) = find_activation(self.activation), drops(self.dropout, len(self.layers) - 1, key)
+        features = [first(function(self.layers[0](point)))]
+        for layer, drop in zip(self.layers[1:-1], rest, strict=True):
             features.append(drop(features[-1] + function(layer(features[-1]))))
-        return tuple(features)
+        return features
+
+    @property
+    def keep_probability(self) -> float:
+        """Share of neurons kept in training, the p of papers: 1 - dropout."""
+        return 1 - float(self.dropout.p)
 
     @property
     def largest_derivative(self) -> int | None:

@@ -13,7 +13,8 @@ from simplebias.core.errors import InputError, check_choice, check_positive, is_
 from simplebias.core.snapshot import Neurons
 from simplebias.core.types import Array, Float, Int, Key, Output
 from simplebias.networks.activations import activation as find_activation
-from simplebias.networks.dense import Affine, _default_dtype, _make_dropout, _negate_output
+from simplebias.networks.dense import Affine, _default_dtype, _negate_output
+from simplebias.networks.dropping import make_dropout
 from simplebias.networks.initialisation import Initialisation, LayerScale
 from simplebias.networks.initialisation import initialisation as find_initialisation
 
@@ -157,7 +158,7 @@ class Transformer(eqx.Module):
         if head_width is None and width % heads:
             raise InputError("a width that heads divide, or head_width", f"width={width} and heads={heads}")
         head_width = width // heads if head_width is None else head_width
-        self.dropout, self.read_out = _make_dropout(dropout), read_out
+        self.dropout, self.read_out = make_dropout(dropout), read_out
         rule, dtype = find_initialisation(initialisation), _default_dtype(dtype)
         plan = _plan(rule, vocabulary + length, width, heads * head_width, sizes["feedforward_width"], depth, outputs)
         shapes, scales = zip(*plan, strict=True)

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import optax
 
 from simplebias.core.errors import InputError, check_choice, check_positive
+from simplebias.core.keys import numbered_key
 from simplebias.core.task import Task
 from simplebias.core.types import Array, Int, Key, PyTree, Scalar, Step
 
@@ -117,7 +118,8 @@ class Gradient(Updater):
         """One step down the gradient."""
         optimiser_state, order = state
         shuffle_key, step_key = jax.random.split(key)
-        batch_key, loss_key = jax.random.split(jax.random.fold_in(step_key, step))
+        batch_key, _ = jax.random.split(jax.random.fold_in(step_key, step))
+        loss_key = numbered_key(step_key, step)  # masks are drawn in every step, and drawing their key takes longer
         order, rows = self.rows.draw(order, step, shuffle_key)
         batch = task.batch(rows, key=batch_key)
 
