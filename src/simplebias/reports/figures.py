@@ -14,13 +14,14 @@ from simplebias.reports import (
     noise,
     phases,
     plain_curves,
+    predicted,
     spectra,
     training_curves,
 )
 from simplebias.reports.kinds import KINDS, SECTIONS, Figure, kind_of
 from simplebias.reports.reading import read
 
-FILES = (fits, spectra, noise, layered, local, training_curves, groups, neurons, phases, plain_curves, cases)
+FILES = (fits, spectra, noise, layered, local, training_curves, groups, neurons, predicted, phases, plain_curves, cases)
 """The files with kinds of figures; importing one registers its kinds."""
 
 
