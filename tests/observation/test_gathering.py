@@ -11,6 +11,7 @@ from simplebias.condensation import reduce
 from simplebias.networks import AntiSymmetric, ResNet, TwoLayer
 from simplebias.observation import observe
 from simplebias.observation.gathering import keep, on_sizes
+from simplebias.reports import figures
 
 X = np.linspace(-1, 1, 48, endpoint=False)
 
@@ -32,6 +33,7 @@ def test_the_curve_is_that_of_reduce_and_says_how_many_can_go(run):
     assert (np.diff(curve[np.isfinite(curve)]) <= 0).all()
     enough = sizes[curve <= 0.01].min()
     assert enough >= float(data["neurons_left"][1])
+    assert {"How small the network can be", "Who joined which group when"} <= {one.title for one in figures(run)}
     assert "30 neurons can go" in run.provenance["summary"]["headline"]
     assert any("small" in table["title"] for table in run.provenance["summary"]["tables"])
 

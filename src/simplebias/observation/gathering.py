@@ -40,7 +40,7 @@ def gather(run: Run, prepared: Prepared, options: Options) -> xr.Dataset:
     Returns:
         Labelled data with the seeds of the run.
     """
-    return xr.merge([_histories(run.data, options), _curves(run, prepared)], combine_attrs="drop")
+    return xr.merge([_histories(run.data, options), _curves(run, prepared)], combine_attrs="override")
 
 
 def keep(run: Run, more: xr.Dataset) -> None:

@@ -41,7 +41,7 @@ def reduction_data(members: Sequence["Reduced"], material: "Material") -> xr.Dat
     points = points_of(material)
     if points is not None:
         parts.append(_outputs(members[0], points))
-    return xr.merge(parts, combine_attrs="drop")
+    return xr.merge(parts, combine_attrs="override")
 
 
 def _curves(members: Sequence["Reduced"]) -> xr.Dataset:
@@ -167,7 +167,7 @@ def _advice(members: Sequence["Reduced"], plan: Mapping[str, Any]) -> str:
         return "Not condensed: a larger --tolerance makes the network smaller, at that change of its output."
     change = percent(float(np.median([one.change for one in offers])))
     return (
-        f"Not condensed, so hardly smaller. At a loss: --keep 0.5 keeps half of the neurons and refits the next layer, "
+        f"Not condensed. At a loss: --keep 0.5 keeps half of the neurons and refits the next layer, "
         f"with a measured change of the output of {change}; add --retrain to win some back."
     )
 
@@ -176,7 +176,7 @@ def _table(one: "Reduced", material: "Material", plan: Mapping[str, Any]) -> dic
     """Before, and each network that came of it."""
     columns: list[tuple[str, Any]] = [("before", one.reduction.original), ("reduced", one.reduction.network)]
     if one.lossy is not None:
-        columns.append(("refitted" if plan["keep"] is not None else "offered: refit of half", one.lossy.network))
+        columns.append(("refitted" if plan["keep"] is not None else "offered refit", one.lossy.network))
     if one.retrained is not None:
         columns.append(("trained on", one.chosen))
     networks = [network for _, network in columns]
@@ -185,14 +185,15 @@ def _table(one: "Reduced", material: "Material", plan: Mapping[str, Any]) -> dic
         ["parameters", *[number(sum(_size(layer) for layer in each.layers)) for each in networks]],
     ]
     rows += _change_rows(networks, material, one)
-    for task, where in ((material.training, "training data"), (material.validation, "validation data")):
+    for task, where in ((material.training, "training"), (material.validation, "validation")):
         if isinstance(task, Task):
             rows.append([f"loss, {where}", *[f"{task_loss(each, task):.4g}" for each in networks]])
         if isinstance(task, Classification):
             rows.append([f"accuracy, {where}", *[percent(task_accuracy(each, task)) for each in networks]])
     rows += _speed_rows(networks, material)
     title = f"Before and after, seed {one.label}" if one.label else "Before and after"
-    note = f"tolerance {percent(plan['tolerance'])}; change: ‖f′ − f‖ / ‖f‖ against the network before"
+    note = f"tolerance {percent(plan['tolerance'])}; change: ‖f′ − f‖ / ‖f‖ against the network before; "
+    note += "times of compiled calls in turn, × as fast"
     return table(title, ["", *[name for name, _ in columns]], rows, note)
 
 
@@ -204,13 +205,13 @@ def _change_rows(networks: Sequence[Any], material: "Material", one: "Reduced") 
     rows, points = [], points_of(material)
     if points is None:
         changes = [one.reduction.change, *([one.lossy.change] if one.lossy is not None else [])]
-        return [["change of the output, points of a ball", "", *[percent(change) for change in changes]]]
+        return [["output change, points of a ball", "", *[percent(change) for change in changes]]]
     held = material.validation.probe if material.validation is not None else None
-    for where, some in (("training data", points), ("validation data", held)):
+    for where, some in (("training", points), ("validation", held)):
         if some is None:
             continue
         changes = [output_change(networks[0], each, some) for each in networks[1:]]
-        rows.append([f"change of the output, {where}", "", *[percent(change) for change, _ in changes]])
+        rows.append([f"output change, {where}", "", *[percent(change) for change, _ in changes]])
         rows.append([f"largest change, {where}", "", *[f"{largest:.3g}" for _, largest in changes]])
     return rows
 
@@ -222,5 +223,5 @@ def _speed_rows(networks: Sequence[Any], material: "Material") -> list[list[str]
         points = np.random.default_rng(0).normal(size=shape).astype(networks[0].layers[0].weight.dtype)
     seconds, count = time_calls(networks, points)
     shown = [f"{1e3 * seconds[0]:.3g} ms"]
-    shown += [f"{1e3 * time:.3g} ms ({seconds[0] / time:.2g} times as fast)" for time in seconds[1:]]
+    shown += [f"{1e3 * time:.3g} ms ({seconds[0] / time:.2g} ×)" for time in seconds[1:]]
     return [[f"time for {number(count)} points", *shown]]
