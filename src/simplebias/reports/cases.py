@@ -11,6 +11,7 @@ from simplebias.reports.neurons import SIMILARITIES, like_together
 from simplebias.reports.pictures import finite_seed
 from simplebias.reports.reading import Reading, Variable
 from simplebias.reports.style import SIGNED, axis, label, layout, panel_title, panels, thin
+from simplebias.reports.training_curves import by_category
 
 CASES = 4
 """Matrices in one row."""
@@ -22,6 +23,12 @@ ALIKE = 0.7
 def similarities_by_case(reading: Reading, variables: Sequence[Variable]) -> list[Figure]:
     """Cosine similarity of all pairs of neurons at the end, a matrix for each case, like neurons together."""
     return [_figure(reading, one) for one in variables]
+
+
+@draws(CASE, section="Loss", place=60)
+def numbers_by_case(reading: Reading, variables: Sequence[Variable]) -> list[Figure]:
+    """One number over training, a curve for each case."""
+    return [by_category(variable, CASE) for variable in variables]
 
 
 def _figure(reading: Reading, variable: Variable) -> Figure:
