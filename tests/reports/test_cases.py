@@ -46,3 +46,11 @@ def test_few_or_many_cases(count):
     data = xr.Dataset({"s": (("record", "case", "neuron", "neuron_other"), values)})
     (figure,) = figures(Run(data))
     assert len(figure.plotly["data"]) == min(count, 4)
+
+
+def test_numbers_are_curves_by_case():
+    loss = xr.Dataset({"loss": (("case", "record"), [[3.0, 1.0], [2.0, 0.5]])}, {"case": ["γ = 0.3", "γ = 0.8"]})
+    (figure,) = figures(Run(loss.assign_coords(step=("record", [0, 10]))))
+    assert figure.section == "Loss"
+    curves = {one["name"]: np.ravel(one["y"])[-1] for one in figure.plotly["data"] if "name" in one}
+    assert curves == {"γ = 0.3": 1.0, "γ = 0.8": 0.5}
