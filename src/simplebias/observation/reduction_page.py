@@ -73,7 +73,8 @@ def _features(one: "Reduced") -> xr.Dataset:
     """The first layer before and after: orientation and amplitude, and how near its nearest other each neuron is."""
     found: dict[str, Any] = {}
     coords: dict[str, Any] = {}
-    for when, network, role in (("before", one.reduction.original, "target"), ("after", one.chosen, "network")):
+    stages = (("before", one.reduction.original, "target"), ("after", one.chosen, "network"))
+    for rank, (when, network, role) in enumerate(stages, 1):  # drawn in the order of their names
         neurons = network.neurons()[0]
         count = len(neurons.input_weights)
         common = {"section": "Neurons", "role": role, "units": "1", "long_name": f"{when} the reduction"}
@@ -82,7 +83,7 @@ def _features(one: "Reduced") -> xr.Dataset:
             text = "Each point is a neuron of the first layer of the first network, ‖a‖·‖(w, b)‖ over atan2(b, w)."
             attributes = common | {"over": over, "panel": "Orientation and amplitude", "marks": "points"}
             attributes |= {"axis": "amplitude", "description": text}
-            found[f"amplitude_{when}"] = (over, np.asarray(amplitude(neurons)), attributes)
+            found[f"amplitude_{rank}_{when}"] = (over, np.asarray(amplitude(neurons)), attributes)
             coords[over] = (over, np.asarray(angle(neurons)), {"long_name": "orientation", "units": "radians"})
         if count > 1:
             cosines = np.array(cosine_similarity(neurons))
@@ -91,7 +92,7 @@ def _features(one: "Reduced") -> xr.Dataset:
             text = "Neurons of the first layer of the first network with a twin have a cosine similarity near 1."
             attributes = common | {"over": over, "panel": "How near the nearest other neuron is"}
             attributes |= {"axis": "cosine similarity to the nearest other", "description": text}
-            found[f"nearest_{when}"] = (over, np.sort(cosines.max(axis=1))[::-1], attributes)
+            found[f"nearest_{rank}_{when}"] = (over, np.sort(cosines.max(axis=1))[::-1], attributes)
             coords[over] = (over, (np.arange(count) + 0.5) / count, {"long_name": "share of the neurons"})
     return xr.Dataset(found, coords)
 
@@ -106,13 +107,14 @@ def _outputs(one: "Reduced", points: Any) -> xr.Dataset:
         order = order[:: -(-len(order) // DRAWN)]
         attributes = common | {"over": "place", "description": words, "axis": "output"}
         drawn = {
-            f"output_{k + 1}_{when}": ("place", values[order, k], attributes | {"role": role, "long_name": name})
+            f"output_{k + 1}_{rank}_{when}": ("place", values[order, k], attributes | {"role": role, "long_name": when})
             for k in range(min(old.shape[1], 2))
-            for when, values, role, name in (
-                ("before", old, "target", "before"),
-                ("after", new, "network", "after"),
-            )
+            for rank, when, values, role in ((1, "before", old, "target"), (2, "after", new, "network"))
         }
+        words = "What the reduction changed, for the first output."
+        attributes |= {"panel": "Change of the output", "description": words, "axis": "after − before"}
+        change = attributes | {"role": "network", "long_name": "after − before"}
+        drawn["output_change_over_input"] = ("place", (new - old)[order, 0], change)
         place = ("place", np.asarray(points, float)[order, 0], {"long_name": "input, as the network reads it"})
         return xr.Dataset(drawn, {"place": place})
     flat = slice(None, None, -(-old.size // DRAWN))
