@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from simplebias.condensation import reduce, refit
+from simplebias.condensation.elimination import output_factors
 from simplebias.core.errors import InputError
 from simplebias.core.task import Regression
-from simplebias.networks import MLP, ResNet, TwoLayer
+from simplebias.networks import MLP, ResNet, TwoLayer, chain_of, with_weights
 
 
 @eqx.filter_jit
@@ -57,7 +58,7 @@ def test_what_is_not_condensed_gets_an_offer(key):
     points = jax.random.normal(key, (400, 3))
     small = reduce(network, Regression(points, jnp.zeros((400, 2))), tolerance=1e-3)
     assert not small.condensed
-    assert small.offer.widths[1] == (30, 20)
+    assert sum(small.offer.widths[1]) == 50
     old, new = np.asarray(map_points(network, points)), np.asarray(map_points(small.offer.network, points))
     assert small.offer.change == pytest.approx(np.linalg.norm(new - old) / np.linalg.norm(old), rel=1e-3)
     assert small.offer.losses[0] == small.losses[0]
@@ -67,6 +68,43 @@ def test_what_is_not_condensed_gets_an_offer(key):
     assert reduce(network, tolerance=1e-3).offer is None
     merged = reduce(network, points, tolerance=3 * small.offer.change)
     assert sum(merged.widths[1]) > 50  # merging alone needs more neurons for three times the change
+
+
+def test_no_worse_than_the_largest_neurons_with_the_same_fit(key):
+    """By construction, where there is one hidden layer and all points are fitted on."""
+    network = TwoLayer(3, 2, 20, activation="relu", output_bias=True, key=key)
+    points = np.asarray(jax.random.normal(key, (200, 3)))
+    (features,), target = chain_of(network).look(points)[1:]
+    norms = np.abs(chain_of(network).weights[0]).sum(axis=1)
+    for count in (2, 12):
+        design = np.column_stack([features[:, np.argsort(-norms)[:count]], np.ones(200)])
+        least = np.linalg.norm(design @ np.linalg.lstsq(design, target, rcond=None)[0] - target)
+        assert refit(network, points, keep=[count]).change <= 1.001 * least / np.linalg.norm(target) + 1e-6
+
+
+def test_neurons_go_where_they_cost_least(key):
+    """Of a layer made of copies most can go at no loss, of the other none: a share is not taken of each."""
+    core = MLP(3, 2, (4, 12), activation="tanh", key=key)
+    chain = chain_of(core)
+    shares = np.full((4, 6), 1 / 6)
+    chain = chain.edit(chain.groups[0], np.repeat(np.eye(4), 6, axis=0), np.kron(np.eye(4), shares[:1]))
+    points = jax.random.normal(key, (200, 3))
+    small = refit(with_weights(core, chain), points, keep=16 / 36)
+    assert small.widths == ((24, 12), (4, 12))
+    assert small.change < 1e-3
+    assert refit(with_weights(core, chain), points, keep=(11, 5)).change > 10 * small.change
+
+
+def test_outputs_hang_on_what_is_fed_as_derivatives_say(key):
+    for outputs, tolerance in ((3, 1e-6), (20, 0.3)):  # of more than 16 outputs random mixtures are taken
+        chain = chain_of(MLP(2, outputs, (7, 6, 5), activation="relu", key=key))
+        before, _, _ = chain.look(np.asarray(jax.random.normal(key, (300, 2))))
+        second, third = output_factors(chain, before)
+        later = np.einsum("oj,pj->poj", chain.weights[3], before[2] > 0)
+        earlier = np.einsum("poj,ji,pi->poi", later, chain.weights[2], before[1] > 0)
+        for factor, jacobian in ((second, earlier), (third, later)):
+            wanted = np.einsum("poi,poj->ij", jacobian, jacobian) / 300
+            assert np.linalg.norm(factor @ factor.T - wanted) <= tolerance * np.linalg.norm(wanted)
 
 
 def test_dead_networks_few_points_and_bad_input(key):

@@ -109,9 +109,8 @@ def output_factors(chain: Chain, before: Sequence[np.ndarray]) -> list[np.ndarra
     for mixture in mixtures:
         back = mixture @ chain.weights[-1]
         for layer in range(last, first - 1, -1):
-            back = back * slopes[layer - first]
+            back = (back if layer == last else back @ chain.weights[layer + 1]) * slopes[layer - first]
             sums[layer - first] += back.T @ back / points
-            back = back @ chain.weights[layer]
     return [_root(one) for one in sums]
 
 

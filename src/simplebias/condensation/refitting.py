@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from simplebias.condensation.elimination import eliminate, output_factors, spread, unexplained
 from simplebias.condensation.merging import merge_rule, sensitivity_of_inputs
 from simplebias.condensation.reduced import (
     Reduction,
@@ -21,7 +22,7 @@ from simplebias.core.task import Task
 from simplebias.core.types import ArrayLike
 from simplebias.networks import Chain, chain_of, with_weights
 
-FITTED = 4096
+FITTED = 10_000
 """Most points the next layer is fitted on; the change that is reported is measured on all."""
 RIDGE = 1e-5
 """Pull towards the old weights, in units of the mean square of the kept neurons."""
@@ -32,17 +33,19 @@ FREE = 2048
 def refit(network: Any, data: Task | ArrayLike, *, keep: float | int | Sequence[int] = 0.5) -> Reduction:
     """Make any network without shortcuts smaller, at a loss that is measured: choose neurons, refit what they feed.
 
-    For networks that are not condensed, where `reduce` hardly shrinks anything. In each layer neurons are kept one by
-    one, each time the one that explains most of what the next layer is fed, weighted by how much the output depends on
-    it. The next layer's weights and bias are then fitted by least squares, so that it is fed what it was before; layers
-    are taken from the input on, so that a layer makes up for what was lost before it. No labels are used. Kernels are
-    kept that tell the others best, weighted by the weights that read them.
+    For networks that are not condensed, where `reduce` hardly shrinks anything. The next layer's weights and bias are
+    fitted by least squares to what it was fed before; layers are taken from the input on, so that a layer makes up for
+    what was lost before it. Of each layer those neurons are kept without which that fit is worst, in units of the
+    output: they are taken away one by one, each time the cheapest. The same set chosen by adding, and the neurons of
+    the largest input weights, are kept instead where they leave less. No labels are used. Kernels are chosen by adding
+    those that tell the others best, weighted by the weights that read them.
 
     Args:
         network: a TwoLayer, MLP, SmallCNN or VGG.
         data: points `(points, inputs)` like those the network is for, more than it has neurons in a layer; or a task,
             whose loss is then told too.
-        keep: share of the neurons of each hidden layer in (0, 1], or the number to keep in each.
+        keep: share of the hidden neurons in (0, 1], spread over the dense layers so that those that go cost least, and
+            the same in each layer of kernels; or the number to keep in each hidden layer.
 
     Returns:
         The smaller network with its measured change; `bound` is infinite, for a fit holds on the data alone.
@@ -52,7 +55,7 @@ def refit(network: Any, data: Task | ArrayLike, *, keep: float | int | Sequence[
             that do not fit, or numbers to keep that cannot be.
 
     References:
-        Nothing of the literature on condensation: greedy selection of columns and least squares.
+        Nothing of the literature on condensation: backward and forward selection of columns, and least squares.
 
     Example:
         >>> import jax
@@ -67,9 +70,9 @@ def refit(network: Any, data: Task | ArrayLike, *, keep: float | int | Sequence[
         raise InputError("a TwoLayer, MLP, SmallCNN or VGG", "a ResNet, whose shortcuts tie its layers", "Use reduce.")
     if data is None:
         raise InputError("data", "None", "Give points like those the network is for.")
-    counts = _counts(keep, chain.widths)
+    counts, given = _counts(keep, chain.widths), isinstance(keep, Sequence)
     points = data_points(data, chain.inputs, 1.0, network.layers[0].weight.dtype)
-    fitted, kept = _refit(chain, some_points(points, chain, FITTED), counts)
+    fitted, kept = _refit(chain, some_points(points, chain, FITTED), counts, given)
     small = with_weights(network, fitted)
     relative, largest = compare_outputs(*(measure_outputs(one, points) for one in (network, small)))
     known = merge_rule(chain.activation)
@@ -111,10 +114,15 @@ def _places(kept: np.ndarray, width: int) -> np.ndarray:
     return places
 
 
-def _refit(chain: Chain, points: np.ndarray, counts: tuple[int, ...]) -> tuple[Chain, list[np.ndarray]]:
-    before, _, outputs = chain.look(points)
-    targets = [*before[1:], outputs]
-    importance = [*sensitivity_of_inputs(chain, points)[1:], np.ones(outputs.shape[1])]
+def _refit(chain: Chain, points: np.ndarray, counts: tuple[int, ...], given: bool) -> tuple[Chain, list[np.ndarray]]:
+    before, after, outputs = chain.look(points)
+    targets, kernels = [*before[1:], outputs], len(chain.pictures)
+    importance: list[np.ndarray] = [*output_factors(chain, before), np.eye(outputs.shape[1])]
+    if not given:
+        counts = counts[:kernels] + _spread(after[kernels:], targets[kernels:], importance, sum(counts[kernels:]))
+    if kernels:
+        ends = [np.ones(outputs.shape[1])] if kernels == len(before) else importance
+        importance = [*sensitivity_of_inputs(chain, points)[1 : kernels + 1], *ends]
     kept, h = [], points
     for layer, count in enumerate(counts):
         features = chain.hand_on(layer, chain.apply(chain.feed(layer, h)))
@@ -128,6 +136,17 @@ def _refit(chain: Chain, points: np.ndarray, counts: tuple[int, ...]) -> tuple[C
     return chain, kept
 
 
+def _spread(
+    features: Sequence[np.ndarray], targets: Sequence[np.ndarray], factors: Sequence[np.ndarray], total: int
+) -> tuple[int, ...]:
+    """How many of some neurons to keep in each dense layer, so that those that go cost the output least."""
+    costs = []
+    for columns, target, factor in zip(features, targets, factors, strict=True):
+        gram, cross = _products(columns - columns.mean(axis=0), target - target.mean(axis=0))
+        costs.append(eliminate(gram, cross @ factor)[1])
+    return spread(costs, total) if costs else ()
+
+
 def _with(chain: Chain, layer: int, weight: np.ndarray, bias: np.ndarray) -> Chain:
     weights, biases = list(chain.weights), list(chain.biases)
     weights[layer], biases[layer] = weight, bias
@@ -138,7 +157,13 @@ def _fit_neurons(chain, layer, features, target, importance, count) -> tuple[np.
     """Neurons to keep, and weights and bias of the next layer."""
     means, level = features.mean(axis=0), target.mean(axis=0)
     gram, cross = _products(features - means, target - level)
-    chosen = _choose(gram, cross * importance, count)
+    led = cross @ importance
+    longest = np.argsort(-np.abs(chain.weights[layer]).sum(axis=1), kind="stable")[:count]
+    chosen = min(
+        (eliminate(gram, led)[0][:count], _choose(gram, led, count), longest),
+        key=lambda columns: unexplained(gram, led, columns),
+    )
+    chosen = np.sort(chosen)
     weight = _fit(gram, cross, chosen, chain.weights[layer + 1].T).T
     return chosen, weight, level - weight @ means[chosen]
 
