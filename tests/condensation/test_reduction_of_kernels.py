@@ -14,10 +14,8 @@ from simplebias.condensation import (
     cosine_similarity_measure,
     effective_neurons,
     group_history,
-    leading_order,
     reduce,
     refit,
-    relative_change,
 )
 from simplebias.core.errors import InputError
 from simplebias.core.snapshot import Snapshot
@@ -63,9 +61,7 @@ CASES = {
     "relu": (lambda: small("relu"), ["homogeneous"] * 3),
     "tanh": (lambda: small("tanh"), ["odd", "identical", "odd"]),
     "gelu, normalised": (
-        lambda: VGG((4, 5), 2, blocks=((3, 2),), widths=(4,), activation="gelu", normalise=True, key=KEY).calibrated(
-            jnp.asarray(points_in(30, 4.0))
-        ),
+        lambda: VGG((4, 5), 2, blocks=((3, 2),), widths=(4,), activation="gelu", normalise=True, key=KEY),
         ["identical"] * 3,
     ),
 }
@@ -130,17 +126,17 @@ def test_silent_kernels_go_and_constant_ones_are_folded_behind_the_pictures(floa
     assert result.bound(3.0) < 1e-9
 
 
-def test_dead_and_tiny_networks_and_bad_input(compile_nothing):
+def test_dead_and_tiny_networks_and_bad_input(float64, compile_nothing):
     network = SmallCNN((2, 2), 1, channels=(1,), width=1, key=KEY)
-    points = jnp.asarray(points_in(5, 1.0, 4), jnp.float32)
+    points = jnp.asarray(points_in(5, 1.0, 4))
     assert reduce(network, points).widths == ((1, 1), (1, 1))
     dead = eqx.tree_at(lambda n: n.layers, small("relu"), jax.tree.map(jnp.zeros_like, small("relu").layers))
-    result = reduce(dead, jnp.asarray(points_in(5, 1.0), jnp.float32))
+    result = reduce(dead, jnp.asarray(points_in(5, 1.0)))
     assert result.widths[1] == (1, 1, 1)
     assert result.change == result.bound(1.0) == 0
     assert "dead" in result.notes[-1]
     unreached = eqx.tree_at(lambda n: n.layers[0].bias, small("relu"), jnp.array([0.0, -9.0, 0.0]))
-    result = reduce(unreached, jnp.asarray(points_in(5, 1.0), jnp.float32), tolerance=0)
+    result = reduce(unreached, jnp.asarray(points_in(5, 1.0)), tolerance=0)
     assert result.assignment[0][1] == -1
     assert "inputs unlike the data" in " ".join(result.notes)
     assert result.bound(30.0) > 0
@@ -178,8 +174,6 @@ def test_measures_of_condensation_work_on_kernels(float64):
     kernel, readers = np.asarray(neurons.extended)[4], np.asarray(now[1].input_weights).reshape(-1, 9, 9)
     assert amplitude(neurons)[4] == pytest.approx(np.linalg.norm(kernel) * np.linalg.norm(readers[:, :, 4]))
     assert effective_neurons(neurons, [0.9999]).tolist() == [3]
-    assert sorted(leading_order(neurons).tolist()) == list(range(9))
-    assert not relative_change(neurons, neurons)
     similar = np.asarray(cosine_similarity_measure(1)(Snapshot(step=0, outputs=jnp.zeros((1, 2)), neurons=now)))
     recorded = xr.DataArray(
         np.stack([np.eye(9), similar]), {"step": ("record", [0, 10])}, ("record", "neuron", "neuron_other")
