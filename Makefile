@@ -13,6 +13,10 @@ CACHE = JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.pytest_cache/jax JAX_PERSISTENT_CAC
 # Each worker has one core: threads of linear algebra that wait for each other take most of the time otherwise.
 THREADS = OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST = $(CACHE) $(THREADS) $(BIN)/python -m pytest
+# Tests that train for long are compiled as users compile. All others compile thousands of small programs, which takes
+# longer than running them: they are compiled in a third of the time, into slower programs.
+TRAINED = tests/claims tests/cli tests/observation tests/test_documents.py $(wildcard tests/sweeps)
+QUICK = XLA_FLAGS="--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0"
 # pyright is bundled in its package and its Node.js in another: with this it asks no network for a newer version.
 QUIET_PYRIGHT = PYRIGHT_PYTHON_IGNORE_WARNINGS=1
 
@@ -64,7 +68,8 @@ types: $(VENV)/.installed-test
 	$(QUIET_PYRIGHT) $(BIN)/pyright
 
 unit: $(VENV)/.installed-test
-	$(PYTEST) tests -n $(WORKERS)
+	$(PYTEST) $(TRAINED) -n $(WORKERS)
+	$(QUICK) $(PYTEST) tests $(TRAINED:%=--ignore=%) -n $(WORKERS)
 
 doctest: $(VENV)/.installed-test
 	$(PYTEST) --doctest-modules src -n $(WORKERS)
