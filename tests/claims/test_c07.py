@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from simplebias.claims.c07_multiplicity import FROZEN, ORTHOGONAL, PLANE, SPACE
+from simplebias.claims.c07_multiplicity import FROZEN, ORTHOGONAL, PLANE
 from simplebias.claims.lines import climb, coherent
 
 
@@ -52,14 +52,6 @@ def test_counts_with_frozen_residuals(smoke, name, variable, value):
     claim, evidence = smoke("c07")
     broken = evidence[name].assign({variable: evidence[name][variable] * 0 + value})
     assert claim.check({name: broken}).word == "false"
-
-
-@pytest.mark.parametrize(("sizes", "holds"), [((20, 20, 10), True), ((30, 20), False)])
-def test_fuzzy_means_more_lines_than_p(smoke, sizes, holds):
-    claim, _ = smoke("c07")
-    labels = np.repeat(np.arange(len(sizes)), sizes)
-    cosines = xr.DataArray((labels[:, None] == labels)[None, None] * 1.0, dims=("seed", "record", "neuron", "other"))
-    assert claim.check({SPACE: xr.Dataset({"cosine_similarity": cosines})}).holds is holds
 
 
 def test_chains_join_groups():
