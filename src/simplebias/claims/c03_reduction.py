@@ -206,7 +206,7 @@ CLAIM = Claim(
     ),
     fails_when=(
         "From the linear regime hardly anything merges, as shown: with one input ReLU neurons with kinks near each "
-        "other still are alike, and 62 to 105 of 300 are left; of 1000 tanh neurons 600 to 800. tanh neurons of one "
+        "other still are alike, and 50 to 105 of 300 are left; of 1000 tanh neurons 600 to 800. tanh neurons of one "
         "orientation and different length are not the same function: merging them all, down to the orientations, "
         "changes the output by 5 to 10 %."
     ),

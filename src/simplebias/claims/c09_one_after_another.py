@@ -143,5 +143,5 @@ CLAIM = Claim(
     ),
     run=run,
     check=check,
-    cover=(SMALL, "Orientation and amplitude"),
+    cover=(SMALL, "How orientations turn"),
 )
