@@ -148,8 +148,8 @@ def test_the_next_block_is_found_at_once_among_many_records(key):
     network, records = TwoLayer(1, 1, 2, key=key), {"s": steps(every(1))}
     prepared = loop._Loop.prepare(network, TASK, key, ADAM, 200_000, records, None, None, None, None)
     prepared.step, prepared.looked, prepared.rate = 100_000, True, 1e6
-    began = time.perf_counter()
+    began = time.thread_time()
     for _ in range(100):
         block = prepared._next_block()
-    assert time.perf_counter() - began < 1  # sorting them anew each time takes seconds
+    assert time.thread_time() - began < 1  # sorting them anew each time takes seconds
     assert block.stops.tolist() == list(range(100_001, 100_001 + loop.BLOCK_STOPS))
