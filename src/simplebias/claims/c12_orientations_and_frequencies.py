@@ -206,7 +206,7 @@ CLAIM = Claim(
         f"{FIRST} on, 16 with 8000 steps at smoke scale, 24 with 50,000 at standard."
     ),
     fails_when=(
-        "What came out at standard scale: 0.73 (0.64 to 0.82), but 0.64 (0.60 to 0.67) of it is there between runs of "
+        "What came out at standard scale: 0.73 (0.64 to 0.82), but 0.64 (0.60 to 0.67) is found between runs of "
         "different targets, as both grow with time. What is left, 0.09 (0.01 to 0.17), is small. At the moment when "
         "orientations are added frequencies do not rise: the growth of both from record to record is uncorrelated, "
         "−0.01 (−0.07 to 0.06). True says here that this is measured, not that the sentence is. ReLU, kinks and one "
