@@ -11,7 +11,7 @@ from simplebias.core.errors import InputError
 from simplebias.networks import VGG, SmallCNN, chain_of, fold_normalisation, split
 from simplebias.networks.normalisation import Normalised, normalise
 
-OUTPUTS = {"mean": [0.3, -1.0], "variance": [4.0, 0.25], "scale": [2.0, -0.5], "shift": [0.1, 7.0]}
+OUTPUTS = {"mean": [0.3, -1.0], "variance": [4.0, 0.25], "multiplier": [2.0, -0.5], "shift": [0.1, 7.0]}
 
 
 def small(key, **options):
@@ -22,7 +22,7 @@ def test_folded_weights_do_what_normalisation_did(float64):
     draw = np.random.default_rng(0)
     weight, bias, x = draw.normal(size=(2, 3, 3, 3)), draw.normal(size=2), draw.normal(size=(20, 3, 3, 3))
     folded, shifted = fold_normalisation(weight, bias, **OUTPUTS, epsilon=1e-3)
-    mean, variance, scale, shift = (np.array(OUTPUTS[name]) for name in ("mean", "variance", "scale", "shift"))
+    mean, variance, scale, shift = (np.array(OUTPUTS[name]) for name in ("mean", "variance", "multiplier", "shift"))
     given = np.einsum("ncij,ocij->no", x, weight) + bias
     wanted = scale * (given - mean) / np.sqrt(variance + 1e-3) + shift
     assert np.allclose(np.einsum("ncij,ocij->no", x, np.asarray(folded)) + shifted, wanted, rtol=0, atol=1e-13)
@@ -37,7 +37,7 @@ def test_folded_weights_do_what_normalisation_did(float64):
         ({"variance": [1.0, -0.1]}, "variances ≥ 0"),
         ({"variance": [1.0, 0.0], "epsilon": 0}, "above 0 with epsilon"),
         ({"mean": [1.0]}, r"mean of shape \(2,\)"),
-        ({"scale": [np.nan, 1.0]}, "scale"),
+        ({"multiplier": [np.nan, 1.0]}, "multiplier"),
         ({"epsilon": -1.0}, "epsilon"),
         ({"weight": [1.0, 2.0]}, "outputs along the first"),
         ({"weight": [[np.inf], [1.0]]}, "weight"),
@@ -69,27 +69,23 @@ def test_calibrated_layers_are_standardised_on_the_points(deep, key, float64):
 def test_statistics_are_stored_and_not_trained(key):
     """As every updater takes a network apart: parameters are its floating arrays."""
     network = small(key)
-    points = jax.random.normal(key, (30, 24))
-    network = network.calibrated(points)
-    parameters, rest = eqx.partition(network, eqx.is_inexact_array)
+    parameters = eqx.filter(network, eqx.is_inexact_array)
+    assert parameters.layers[0].statistics is None
+    assert len(jax.tree.leaves(parameters)) == 2 * 3 + 2 * 2
+    layer = network.layers[0].with_statistics(jnp.ones(3), jnp.full(3, 4.0))
+    parameters, rest = eqx.partition(layer, eqx.is_inexact_array)
+    points = jax.random.normal(key, (20, 9))
+    loss = lambda given: jnp.mean(jax.vmap(lambda x: eqx.combine(given, rest)(x))(points) ** 2)
     optimiser = optax.adamw(0.1, weight_decay=0.5)
-
-    @jax.jit
-    def step(parameters):
-        loss = lambda given: jnp.mean(jax.vmap(eqx.combine(given, rest))(points) ** 2)
-        change, _ = optimiser.update(jax.grad(loss)(parameters), optimiser.init(parameters), parameters)
-        return optax.apply_updates(parameters, change)
-
-    trained = eqx.combine(step(parameters), rest)
-    for new, old in zip(trained.layers[:2], network.layers[:2], strict=True):
-        assert np.array_equal(new.mean, old.mean)
-        assert np.array_equal(new.variance, old.variance)
-        assert (np.abs(new.scale - old.scale) > 1e-3).all()
-        assert (np.abs(new.shift - old.shift) > 1e-3).all()
-        assert not np.allclose(new.weight, old.weight)
+    change, _ = optimiser.update(jax.grad(loss)(parameters), optimiser.init(parameters), parameters)
+    trained = eqx.combine(optax.apply_updates(parameters, change), rest)
+    assert trained.mean.tolist() == [1.0] * 3
+    assert trained.variance.tolist() == [4.0] * 3
+    for new, old in ((trained.scale, layer.scale), (trained.shift, layer.shift), (trained.weight, layer.weight)):
+        assert (np.abs(np.asarray(new) - np.asarray(old)) > 1e-3).all()
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float16", "float64"])
 def test_every_precision_keeps_its_statistics(dtype, key, float64):
     network = small(key, dtype=dtype)
     layer = network.layers[0]

@@ -18,7 +18,7 @@ def fold_normalisation(
     *,
     mean: ArrayLike,
     variance: ArrayLike,
-    scale: ArrayLike | None = None,
+    multiplier: ArrayLike | None = None,
     shift: ArrayLike | None = None,
     epsilon: float | int = EPSILON,
 ) -> tuple[Array, Array]:
@@ -32,7 +32,7 @@ def fold_normalisation(
         bias: b, `(outputs,)`, or None for none.
         mean: stored mean μ of each output of the layer, `(outputs,)`, in their units.
         variance: stored variance v of each, `(outputs,)`, ≥ 0.
-        scale: γ, `(outputs,)`; ones if None.
+        multiplier: γ, `(outputs,)`, the scale that is trained; ones if None.
         shift: β, `(outputs,)`; zeros if None.
         epsilon: ε ≥ 0, added to the variance.
 
@@ -57,12 +57,12 @@ def fold_normalisation(
     check_finite(given, "weight")
     check_positive(epsilon, "epsilon", zero=True)
     none = jnp.zeros(given.shape[0], given.dtype)
-    parts = {"bias": bias, "mean": mean, "variance": variance, "scale": scale, "shift": shift}
+    parts = {"bias": bias, "mean": mean, "variance": variance, "multiplier": multiplier, "shift": shift}
     arrays = {name: _of_outputs(part, name, none) for name, part in parts.items()}
     spread = arrays["variance"] + epsilon
     if not is_traced(spread) and bool(jnp.any(arrays["variance"] < 0) | jnp.any(spread == 0)):
         raise InputError("variances ≥ 0, above 0 with epsilon", f"the least is {float(arrays['variance'].min())}")
-    factor = jnp.ones_like(none) if scale is None else arrays["scale"]
+    factor = jnp.ones_like(none) if multiplier is None else arrays["multiplier"]
     return _fold(given, arrays["bias"], arrays["mean"], spread, factor, arrays["shift"])
 
 
