@@ -29,9 +29,11 @@ def test_a_neuron_is_coloured_from_the_step_on_at_which_it_joined():
     assert figure.section == "Neurons"
 
 
-def test_a_member_that_diverged_is_passed_over_and_none_is_an_answer():
+def test_a_member_that_diverged_is_passed_over_and_neurons_alone_are_not_drawn():
     assert "Seed 9" in only(np.stack([0 * JOINED, JOINED])).caption
-    assert "0 groups of 5 neurons" in only(np.stack([0 * JOINED, 0 * JOINED])).alternative
+    for nothing in (0 * JOINED, np.arange(1, 6) + 0 * JOINED):  # none, and five neurons alone
+        array = xr.DataArray(nothing[None], dims=("seed", "record", "member"))
+        assert figures(Run(xr.Dataset({"anything": array}, {"step": ("record", [0, 10])}))) == []
 
 
 def test_lines_of_orientation_break_where_they_go_round_the_circle():

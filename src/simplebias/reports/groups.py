@@ -24,8 +24,13 @@ OTHERS = "#c9c5bd"
 
 @draws(MEMBER, section="Neurons", place=25)
 def joinings(reading: Reading, variables: Sequence[Variable]) -> list[Figure]:
-    """A row for each neuron, coloured by its group from the step on at which it joined it."""
-    return [_joining_figure(reading, one) for one in variables]
+    """A row for each neuron, coloured by its group from the step on at which it joined it; none if all stay alone."""
+    return [_joining_figure(reading, one) for one in variables if _gathers(one.values[:, -1])]
+
+
+def _gathers(last: np.ndarray) -> bool:
+    """Whether two neurons of any member end in one group."""
+    return any(np.bincount(one.astype(int))[1:].max(initial=0) > 1 for one in last)
 
 
 def _joining_figure(reading: Reading, variable: Variable) -> Figure:
