@@ -6,8 +6,8 @@ Networks of ReLU that start small (weights of std m^-t), so that they condense, 
 which hardly shrinks: for it, what `reduce` says is printed (for the first seed, with `--show` for every network). Of
 the 1797 pictures 500 are held out, the same for every seed; the change that counts is that on them, and `reduce` sees
 the others, without their labels, with a tolerance of 0.009. Exit status 1 unless every condensed network has at least 4
-times fewer neurons at a relative change of at most 0.01, the mean test accuracy falls by no more than one picture in
-500, and every other is called not condensed.
+times fewer neurons at a relative change of at most 0.01, the mean test accuracy is not lower, and every other is called
+not condensed.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from simplebias.networks import MLP
 from simplebias.training import train
 
 HELD_OUT = 500
-TIMES, CHANGE, LOSS = 4.0, 0.01, 100 / HELD_OUT
+TIMES, CHANGE = 4.0, 0.01
 CASES = {"condensed, 1 layer": (1, "power:3"), "condensed, 2 layers": (2, "power:2"), "linear, 1 layer": (1, "ntk")}
 WIDTH, STEPS, RATE = 400, 1000, 1e-3
 
@@ -82,8 +82,8 @@ def main() -> int:
         if "linear" in name:
             good &= not condensed.any()
         else:
-            good &= bool(min(times) >= TIMES and max(change) <= CHANGE and np.mean(before - after) <= LOSS)
-    print(f"bound: {TIMES:g} times at {CHANGE:g}, {LOSS:g} % of accuracy; not condensed: {'met' if good else 'MISSED'}")
+            good &= bool(min(times) >= TIMES and max(change) <= CHANGE and np.mean(after) >= np.mean(before))
+    print(f"bound: {TIMES:g} times at {CHANGE:g}, no loss of accuracy; not condensed: {'met' if good else 'MISSED'}")
     return 0 if good else 1
 
 
