@@ -119,11 +119,11 @@ def _completed(rank: int, counts: Sequence[int], seeds: Sequence[int]) -> np.nda
         random = np.random.default_rng(seed)
         left, right = (np.linalg.qr(random.normal(size=(SIDE, rank)))[0] for _ in range(2))
         matrix = left @ right.T
-        narrow = MatrixFactorisation(SIDE, SIDE, rank, key=jax.random.key(0))
-        factors = jnp.asarray(left), jnp.asarray(right.T)
-        narrow = eqx.tree_at(lambda network: (network.left, network.right), narrow, factors)
+        wide = MatrixFactorisation(SIDE, SIDE, key=jax.random.key(0))
+        first, second = (jnp.zeros((SIDE, SIDE)).at[:, :rank].set(one) for one in (left, right))
+        wide = eqx.tree_at(lambda network: (network.left, network.right), wide, (first, second.T))
         entries.append(matrix.ravel() / np.sqrt(np.mean(matrix**2)))
-        order, size = _order(narrow, places), matrix_sample_size(rank, SIDE)
+        order, size = _order(wide, places), matrix_sample_size(rank, SIDE)
         orders.append(np.concatenate([order[:size][::-1], order[size:]]))  # the entry that tells most comes last
     values, points = np.stack(entries), np.broadcast_to(places, (len(seeds), *places.shape))
     return recover(
@@ -143,6 +143,7 @@ def _completed(rank: int, counts: Sequence[int], seeds: Sequence[int]) -> np.nda
 def _ranks(seeds: Sequence[int] = SEEDS) -> xr.Dataset:
     """Model ranks of networks of which all neurons have one of two weights or its opposite, and of random ones."""
     found = np.zeros((2, len(seeds), len(WIDTHS)))
+    points = np.random.default_rng(0).normal(size=(4 * max(WIDTHS) + 10, 3))
     for place in np.ndindex(len(seeds), len(WIDTHS)):
         seed, width = seeds[place[0]], WIDTHS[place[1]]
         key, count = jax.random.key(seed), np.arange(width)
@@ -152,7 +153,7 @@ def _ranks(seeds: Sequence[int] = SEEDS) -> xr.Dataset:
         lines = jnp.asarray(np.random.default_rng(seed).normal(size=(2, 3))[count % 2] * signs)
         condensed = eqx.tree_at(lambda network: network.layers[0].weight, random, lines)
         for which, one in enumerate((condensed, random)):
-            found[which, *place] = model_rank(one, 3, key=key).value
+            found[which, *place] = model_rank(one, points).value
     common = {"over": "width", "scale": "log", "panel": "rank of two-layer networks", "references": "zhang2022linear"}
     common["axis"] = "model rank"
     size = np.full(len(WIDTHS), float(two_layer_sample_size(2, 3, bias=False)))

@@ -67,12 +67,24 @@ def recover(
     ranks = np.argsort(order, axis=1)
     seen = jnp.asarray(ranks[:, None, :] < np.asarray(counts)[:, None], jnp.result_type(float))
 
-    def of_seed(parameters: PyTree, points: Array, values: Array, seen: Array, *test: Array) -> Array:
-        member = lambda mask: _descend(parameters, static, points, values, mask, rate, steps, until, test)
-        return jax.vmap(member)(seen)
+    arrays = [jnp.asarray(one) for one in (points, values, seen, *test)]
+    return np.asarray(_all_members(static, (rate, steps, until), parameters, *arrays))
 
-    arrays = map(jnp.asarray, (points, values))
-    return np.asarray(jax.jit(jax.vmap(of_seed))(parameters, *arrays, seen, *map(jnp.asarray, test)))
+
+@eqx.filter_jit
+def _all_members(
+    static: PyTree,
+    how: tuple[float, int, float],
+    parameters: PyTree,
+    points: Array,
+    values: Array,
+    seen: Array,
+    *test: Array,
+) -> Array:
+    def of_seed(parameters: PyTree, points: Array, values: Array, seen: Array, *test: Array) -> Array:
+        return jax.vmap(lambda mask: _descend(parameters, static, points, values, mask, *how, test))(seen)
+
+    return jax.vmap(of_seed)(parameters, points, values, seen, *test)
 
 
 def _descend(
