@@ -149,9 +149,7 @@ def _is_leftover(file: Path, name: str) -> bool:
     return re.fullmatch(rf"\.{re.escape(name)}\.\d+\.tmp", file.name) is not None
 
 
-def claim_folder(
-    path: Path, specification: Mapping[str, Any], *, resume: bool = False, marker: str = MARKER
-) -> bool:
+def claim_folder(path: Path, specification: Mapping[str, Any], *, resume: bool = False, marker: str = MARKER) -> bool:
     """Make `path` the folder of a run, never taking one that holds something else.
 
     Args:
