@@ -231,3 +231,14 @@ def test_float64(float64):
 def test_refusals(call):
     with pytest.raises(InputError):
         call()
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_a_part_of_the_coordinates_first_changes_no_count(absolute):
+    random = np.random.default_rng(0)
+    centres = random.normal(size=(20, 70))
+    rows = (centres[random.integers(0, 20, 600)] + 0.4 * random.normal(size=(600, 70))).astype(np.float32)
+    host = effective_neurons(rows, (0.5, 0.8, 0.9, 0.99), absolute=absolute)
+    traced = jax.jit(lambda one: effective_neurons(one, (0.5, 0.8, 0.9, 0.99), absolute=absolute))(rows)
+    assert host.tolist() == traced.tolist()
+    assert 1 < int(host[0]) < int(host[2]) < 600

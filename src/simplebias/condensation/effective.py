@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import entr
 
+from simplebias.condensation.covering import cover
 from simplebias.condensation.features import extend, row_norms, unit_rows
 from simplebias.core.errors import InputError, as_array, check_finite, check_positive, is_traced
 from simplebias.core.snapshot import Neurons
@@ -99,7 +100,12 @@ def effective_neurons(
         [3, 4]
     """
     rows, levels = extend(extended), check_cover(thresholds, minimum)
-    return _cover(rows, jnp.atleast_1d(levels), minimum, absolute).reshape(levels.shape)
+    some = jnp.atleast_1d(levels)
+    if is_traced(rows) or is_traced(some):
+        return _cover(rows, some, minimum, absolute).reshape(levels.shape)
+    units, null = _sorted_units(rows, minimum)
+    counts = cover(np.asarray(units), np.asarray(null), np.asarray(some), absolute=absolute)
+    return jnp.asarray(counts, jnp.int32).reshape(levels.shape)
 
 
 def effective_ratio(
@@ -148,13 +154,19 @@ def check_cover(thresholds: ArrayLike, minimum: float | int) -> Array:
     return levels
 
 
+@jax.jit
+def _sorted_units(rows: Array, minimum: Array | float | int) -> tuple[Array, Array]:
+    """Unit rows in the order of their norms, largest first, and which of them do not count."""
+    norms = row_norms(rows)
+    order = jnp.argsort(-norms)
+    return unit_rows(rows)[order], norms[order] <= minimum * jnp.max(norms)
+
+
 @functools.partial(jax.jit, static_argnames="absolute")
 def _cover(rows: Array, levels: Array, minimum: Array | float | int, absolute: bool) -> Array:
     """Greedy cover in the order of norms, `BLOCK` candidates at a time: a product of matrices instead of many rows."""
-    norms = row_norms(rows)
-    order = jnp.argsort(-norms)
-    units, norms = unit_rows(rows)[order], norms[order]
-    null, block = norms <= minimum * norms[0], min(BLOCK, len(norms))
+    units, null = _sorted_units(rows, minimum)
+    block = min(BLOCK, len(null))
 
     def similar(some, others):
         cosines = some @ others.T
@@ -165,7 +177,7 @@ def _cover(rows: Array, levels: Array, minimum: Array | float | int, absolute: b
 
     def represent(state):
         covered, counts = state
-        (some,) = jnp.nonzero(~jnp.all(covered, axis=0), size=block, fill_value=len(norms) - 1)
+        (some,) = jnp.nonzero(~jnp.all(covered, axis=0), size=block, fill_value=len(null) - 1)
         cosines = similar(units[some], units[some])
 
         def join(place, inner):
@@ -177,8 +189,8 @@ def _cover(rows: Array, levels: Array, minimum: Array | float | int, absolute: b
         _, founds = jax.lax.fori_loop(0, block, join, (~free, jnp.zeros_like(free)))
         cosines = similar(units[some], units)
         nearest = jax.lax.map(lambda one: jnp.max(jnp.where(one[:, None], cosines, -2), axis=0), founds)
-        taken = jnp.zeros(len(norms), bool).at[some].set(True)
+        taken = jnp.zeros(len(null), bool).at[some].set(True)
         return covered | (nearest > levels[:, None]) | taken, counts + jnp.sum(founds, axis=1, dtype=jnp.int32)
 
-    start = jnp.broadcast_to(null, (len(levels), len(norms))), jnp.zeros(len(levels), jnp.int32)
+    start = jnp.broadcast_to(null, (len(levels), len(null))), jnp.zeros(len(levels), jnp.int32)
     return jax.lax.while_loop(unfinished, represent, start)[1]
