@@ -12,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 from simplebias.condensation import (
     amplitude,
     angle,
+    cluster_order,
     cosine_similarity,
     leading_order,
     orientation,
@@ -219,3 +220,24 @@ def test_bad_weights_are_refused(function, bad):
 def test_refusals(call):
     with pytest.raises(InputError):
         call()
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_clusters_stand_together_however_many(absolute):
+    random = np.random.default_rng(1)
+    own = random.integers(0, 5, 40)
+    rows = np.eye(6)[own] + 0.05 * random.normal(size=(40, 6))
+    if absolute:
+        rows *= random.choice([-1, 1], 40)[:, None]
+    order = np.asarray(cluster_order(rows, absolute=absolute))
+    assert sorted(order) == list(range(40))
+    assert np.count_nonzero(np.diff(own[order])) == 4  # each of five groups in one piece
+    assert cluster_order(similarity=cosine_similarity(rows), absolute=absolute).tolist() == order.tolist()
+
+
+def test_clusters_of_few_and_of_too_many():
+    assert cluster_order([[1.0, 0.0], [0.0, 1.0]]).tolist() == [0, 1]
+    with pytest.raises(InputError, match="at most 5000"):
+        cluster_order(similarity=np.broadcast_to(np.float32(1), (5001, 5001)))
+    with pytest.raises(InputError, match="either weights or similarity"):
+        cluster_order()

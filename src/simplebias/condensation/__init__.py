@@ -6,6 +6,7 @@ from simplebias.condensation.effective_rank import effective_rank
 from simplebias.condensation.features import (
     amplitude,
     angle,
+    cluster_order,
     cosine_similarity,
     leading_order,
     orientation,
@@ -63,6 +64,7 @@ __all__ = [
     "amplitude",
     "amplitude_measure",
     "angle",
+    "cluster_order",
     "compare_directions",
     "convexity_changes",
     "convolution_sample_size",

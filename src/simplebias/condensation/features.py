@@ -5,11 +5,19 @@ The bias is absorbed: a neuron's extended input weight is `(w, b)`, a row of `(n
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.linalg import eigh
+from scipy.spatial.distance import squareform
 
-from simplebias.core.errors import InputError, as_array, as_points, check_choice
+from simplebias.core.errors import InputError, as_array, as_points, check_choice, is_traced
 from simplebias.core.snapshot import Neurons
 from simplebias.core.types import Array, ArrayLike, Float, Int
 
+CLUSTERED = 5000
+"""Most neurons that are sorted by clusters."""
+TURNED = 500
+"""Most neurons for which the clusters are turned so that neighbours are as alike as can be."""
 Parts = tuple[ArrayLike, ArrayLike | None, ArrayLike | None]
 
 
@@ -206,6 +214,45 @@ def leading_order(
     return _order_of_pairs(matrix)
 
 
+def cluster_order(
+    extended: Neurons | ArrayLike | None = None, *, similarity: ArrayLike | None = None, absolute: bool = False
+) -> Int[Array, " neurons"]:
+    """Order in which like neurons stand together: by clusters of their cosine similarities.
+
+    The leaves of a hierarchy by average linkage, turned so that neighbours are as alike as they can be. Where groups
+    are many, as along the training of a condensed network, it shows each as a block, which one eigenvector cannot.
+
+    Args:
+        extended: `(neurons, inputs + 1)`, or Neurons; at most 5000 neurons, for all pairs are held.
+        similarity: the symmetric `(neurons, neurons)` cosine similarities, instead of weights.
+        absolute: whether opposite orientations are alike, as suits an odd or even activation.
+
+    Returns:
+        `(neurons,)` indices: `similarity[order][:, order]` shows clusters as blocks.
+
+    Raises:
+        InputError: unless exactly one of both is given, finite, and a similarity is square; for too many neurons.
+
+    Example:
+        >>> order = cluster_order([[1.0, 0.0], [0.0, 1.0], [2.0, 0.1], [0.1, 3.0]]).tolist()
+        >>> {order.index(0), order.index(2)} in ({0, 1}, {2, 3})
+        True
+    """
+    if (extended is None) == (similarity is None):
+        raise InputError("either weights or similarity", "both" if similarity is not None else "neither")
+    matrix = cosine_similarity(extended) if similarity is None else as_points(similarity, "similarity")
+    if matrix.shape[0] != matrix.shape[1]:
+        raise InputError("a square similarity", f"shape {tuple(matrix.shape)}")
+    if len(matrix) > CLUSTERED:
+        raise InputError(f"at most {CLUSTERED} neurons", f"{len(matrix)}", "Use leading_order, or fewer of them.")
+    alike = np.asarray(matrix, np.float64)
+    apart = 1 - np.clip(np.abs(alike) if absolute else alike, -1, 1)
+    if len(apart) < 3:
+        return jnp.arange(len(apart))
+    pairs = squareform((apart + apart.T) / 2, checks=False)
+    return jnp.asarray(leaves_list(linkage(pairs, "average", optimal_ordering=len(apart) <= TURNED)))
+
+
 def _signed(vector: Array) -> Array:
     """The vector with its largest entry positive: eigenvectors come with any sign."""
     return vector * jnp.where(vector[jnp.argmax(jnp.abs(vector))] < 0, -1, 1)
@@ -216,7 +263,12 @@ def _order_of_rows(rows: Array) -> Array:
     units = unit_rows(rows)
     if len(units) <= units.shape[1]:
         return _order_of_pairs(_gram(units.T))
-    return _order_along(units, _leading(_gram(units)))
+    gram = _gram(units)
+    if is_traced(gram):
+        return _order_along(units, _leading(gram))
+    last = len(gram) - 1  # one eigenvector costs a fraction of all
+    vector = eigh(np.asarray(gram), subset_by_index=[last, last])[1][:, 0]
+    return _order_along(units, _signed(jnp.asarray(vector, units.dtype)))
 
 
 @jax.jit
@@ -276,6 +328,7 @@ def _share_moved(now: Array, before: Array) -> Array:
 __all__ = [
     "amplitude",
     "angle",
+    "cluster_order",
     "cosine_similarity",
     "extend",
     "leading_order",
