@@ -202,8 +202,8 @@ CLAIM = Claim(
         "seed has a target of its own: four kinks, spread over the interval, with random slopes. From the record with "
         "the fewest orientations on (before it the random ones of the start condense): Spearman's rank correlation "
         "over records at evenly spaced log steps, mean over seeds, 95 % interval by resampling seeds. The same "
-        "between runs of different targets shows what is due to both growing with time alone. Seeds from "
-        f"{FIRST} on, 16 with 8000 steps at smoke scale, 24 with 50,000 at standard."
+        "between runs of different targets shows what is due to both growing with time alone. Seeds "
+        f"{FIRST}, {FIRST + 1}, {FIRST + 2} and so on: 16 with 8000 steps at smoke scale, 24 with 50,000 at standard."
     ),
     fails_when=(
         "What came out at standard scale: 0.73 (0.64 to 0.82), but 0.64 (0.60 to 0.67) is found between runs of "
