@@ -111,7 +111,7 @@ def _check_point(point: Array, layers: Sequence[Any]) -> None:
         )
 
 
-def _read_out(layer: Affine, h: Array, dropout: eqx.nn.Dropout) -> Array:
+def _read_out(layer: Any, h: Array, dropout: eqx.nn.Dropout) -> Array:
     """The output layer; the factor of the survivors falls on its weights, once for all points."""
     factor = survivor_factor(dropout)
     if factor == 1:
