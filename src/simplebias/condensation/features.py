@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.cluster.hierarchy import leaves_list, linkage
-from scipy.linalg import eigh
 from scipy.spatial.distance import squareform
 
 from simplebias.core.errors import InputError, as_array, as_points, check_choice, is_traced
@@ -266,8 +265,7 @@ def _order_of_rows(rows: Array) -> Array:
     gram = _gram(units)
     if is_traced(gram):
         return _order_along(units, _leading(gram))
-    last = len(gram) - 1  # one eigenvector costs a fraction of all
-    vector = eigh(np.asarray(gram), subset_by_index=[last, last])[1][:, 0]
+    vector = np.linalg.eigh(np.asarray(gram))[1][:, -1]
     return _order_along(units, _signed(jnp.asarray(vector, units.dtype)))
 
 
