@@ -1,9 +1,7 @@
 """Networks on disk: those of a run's folder, and plain chains of linear layers in safetensors files. No pickles."""
 
 import itertools
-import json
 import re
-import struct
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,8 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
 from simplebias.core.errors import InputError, StorageError
 from simplebias.core.storage import storage_errors, write_atomic
@@ -20,10 +20,6 @@ KINDS: dict[str, Any] = {"two-layer": TwoLayer, "mlp": MLP, "resnet": ResNet}
 """Networks that can be described by their layers."""
 PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
 """Endings of files that hold pickles."""
-FLOATS = {"F64": np.float64, "F32": np.float32, "F16": np.float16}
-"""Types of tensors that are read as they are."""
-LONGEST_HEADER = 100_000_000
-"""Bytes of a header; more is damage."""
 
 
 def describe(network: Any) -> dict[str, Any]:
@@ -114,29 +110,18 @@ def read_safetensors(path: Path, function: str | None = None) -> MLP:
 
 
 def _tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    with storage_errors(path, "read"):
-        content = path.read_bytes()
     try:
-        (length,) = struct.unpack("<Q", content[:8])
-        if length > min(LONGEST_HEADER, len(content) - 8):
-            raise ValueError("the header is longer than the file")
-        header = json.loads(content[8 : 8 + length])
-        metadata = dict(header.pop("__metadata__", {}))
-        body = content[8 + length :]
-        return {name: _tensor(name, entry, body) for name, entry in header.items()}, metadata
-    except (ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
+        with storage_errors(path, "read"), safe_open(path, framework="numpy") as file:
+            tensors = {name: file.get_tensor(name) for name in file.offset_keys()}
+            metadata = dict(file.metadata() or {})
+    except (SafetensorError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise StorageError(f"{path} is damaged or no safetensors file ({error}): write it again") from error
+    return {name: one.astype(_kind(one), copy=False) for name, one in tensors.items()}, metadata
 
 
-def _tensor(name: str, entry: dict[str, Any], body: bytes) -> np.ndarray:
-    first, last = entry["data_offsets"]
-    kind, shape = entry["dtype"], [int(size) for size in entry["shape"]]
-    part = body[first:last]
-    if kind == "BF16":
-        return (np.frombuffer(part, "<u2").astype(np.uint32) << 16).view(np.float32).reshape(shape)
-    if kind not in FLOATS:
-        return np.zeros(shape, np.int64)  # counters of other layers, which are refused by their shape
-    return np.frombuffer(part, np.dtype(FLOATS[kind]).newbyteorder("<")).reshape(shape).astype(FLOATS[kind])
+def _kind(tensor: np.ndarray) -> Any:
+    """Short floats are read as float32, which holds them all; anything else as it is."""
+    return np.float32 if tensor.dtype.itemsize < 4 and jnp.issubdtype(tensor.dtype, jnp.floating) else tensor.dtype
 
 
 def _chain(tensors: dict[str, np.ndarray], path: Path) -> list[tuple[np.ndarray, np.ndarray | None]]:
@@ -173,21 +158,12 @@ def write_safetensors(path: Path, network: Any) -> None:
     Raises:
         StorageError: if it cannot be written.
     """
-    kind = "F64" if network.layers[0].weight.dtype == np.float64 else "F32"
     described = describe(network)
-    header: dict[str, Any] = {
-        "__metadata__": {"activation": described["activation"], "kind": described["kind"], "made by": "simplebias"}
+    metadata = {"activation": described["activation"], "kind": described["kind"], "made by": "simplebias"}
+    tensors = {
+        f"layers.{index}.{name}": np.ascontiguousarray(value)
+        for index, layer in enumerate(network.layers)
+        for name, value in (("weight", layer.effective_weight), ("bias", layer.effective_bias))
+        if value is not None
     }
-    parts, place = [], 0
-    for index, layer in enumerate(network.layers):
-        for name, value in (("weight", layer.effective_weight), ("bias", layer.effective_bias)):
-            if value is None:
-                continue
-            array = np.ascontiguousarray(np.asarray(value), np.dtype(FLOATS[kind]).newbyteorder("<"))
-            ends = [place, place + array.nbytes]
-            header[f"layers.{index}.{name}"] = {"dtype": kind, "shape": list(array.shape), "data_offsets": ends}
-            parts.append(array.tobytes())
-            place = ends[1]
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    write_atomic(path, struct.pack("<Q", len(text)) + text + b"".join(parts))
+    write_atomic(path, save(tensors, metadata))
