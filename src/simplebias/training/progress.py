@@ -6,17 +6,26 @@ from typing import Any
 
 
 class Progress:
-    """A progress bar over the steps of a training.
+    """A progress bar over the steps of a training, or other work.
 
     Args:
         steps: total number of steps.
         start: steps already taken.
         visible: None to show it only on a terminal.
         title: the word in front.
+        unit: what is counted.
     """
 
-    def __init__(self, steps: int, *, start: int = 0, visible: bool | None = None, title: str = "training"):
-        self.steps, self.start, self.title = steps, start, title
+    def __init__(
+        self,
+        steps: int,
+        *,
+        start: int = 0,
+        visible: bool | None = None,
+        title: str = "training",
+        unit: str = "steps",
+    ):
+        self.steps, self.start, self.title, self.unit = steps, start, title, unit
         self.visible = sys.stderr.isatty() if visible is None else visible
         self._bar: Any = None
 
@@ -28,7 +37,7 @@ class Progress:
             self._bar = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(),
-                TextColumn("{task.completed:,.0f}/{task.total:,.0f} steps"),
+                TextColumn("{task.completed:,.0f}/{task.total:,.0f} " + self.unit),
                 TextColumn("{task.fields[rate]}"),
                 TimeRemainingColumn(compact=True, elapsed_when_finished=True),
                 TextColumn("{task.fields[losses]}"),
@@ -41,14 +50,14 @@ class Progress:
             )
         return self
 
-    def show(self, step: int, rate: float | None, losses: Any) -> None:
-        """Show the step reached, steps per second, and the losses of the members."""
+    def show(self, step: int, rate: float | None, losses: Any = ()) -> None:
+        """Show the step reached, steps per second, and the losses of the members, if any."""
         if self._bar is None:
             return
-        rate_text = "" if rate is None else f"{rate:,.0f} steps/s" if rate >= 10 else f"{rate:.2f} steps/s"
+        rate_text = "" if rate is None else f"{rate:,.0f} {self.unit}/s" if rate >= 10 else f"{rate:.2f} {self.unit}/s"
         values = [f"{float(loss):.2e}" for loss in losses]
         shown = " ".join(values[:3]) + (f" … {len(values)} members" if len(values) > 3 else "")
-        self._bar.update(self._task, completed=step, rate=rate_text, losses=f"loss {shown}")
+        self._bar.update(self._task, completed=step, rate=rate_text, losses=f"loss {shown}" if values else "")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
