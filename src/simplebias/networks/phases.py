@@ -66,9 +66,14 @@ class Phase:
             object.__setattr__(self, name, value)
 
     @property
+    def boundary(self) -> float:
+        """The γ at which the linear regime ends and the condensed one begins: the larger of 1 and 1 + γ'."""
+        return 1 + max(self.gamma_prime, 0.0)
+
+    @property
     def distance(self) -> float:
-        """How far inside the condensed regime, negative in the linear one: the smaller of γ - 1 and γ - 1 - γ'."""
-        return min(self.gamma - 1, self.gamma - 1 - self.gamma_prime)
+        """How far inside the condensed regime, negative in the linear one."""
+        return self.gamma - self.boundary
 
     @property
     def regime(self) -> Regime:
@@ -88,7 +93,7 @@ class Phase:
         lead, prime = self.gamma - 1, self.gamma_prime
         if self.regime is Regime.CONDENSED:
             return lead if lead < -prime else (lead - prime) / 2
-        return min(lead, lead - prime)
+        return self.distance
 
     @property
     def slope_is_bound(self) -> bool:
@@ -147,16 +152,19 @@ class Phase:
         return cls(-small / log + 0.0, -ratio / log + 0.0)
 
     @classmethod
-    def of_initialisation(cls, rule: str | Initialisation, *, inputs: int = 1, outputs: int = 1) -> "Phase":
+    def of_initialisation(
+        cls, rule: str | Initialisation, *, inputs: int = 1, outputs: int = 1, width: int | None = None
+    ) -> "Phase":
         """The point of a rule, in the limit of large width with the numbers of inputs and outputs held fast.
 
         Args:
             rule: text or Initialisation, for example "lecun", "ntk", "power:1.5".
             inputs: number of inputs, with the bias' own 1 not counted.
             outputs: number of outputs.
+            width: for the point at this width instead, see `of_scales`.
 
         Returns:
-            The point, to 1e-6: exponents are those between widths 2^20 and 2^40.
+            The point; in the limit to 1e-6: exponents are those between widths 2^20 and 2^40.
 
         Raises:
             InputError: for an unknown rule, or sizes that are not positive.
@@ -167,15 +175,17 @@ class Phase:
         """
         check_positive(inputs, "inputs", integer=True)
         check_positive(outputs, "outputs", integer=True)
-        logs = []
-        for width in (SMALL, LARGE):
-            first, last = find_initialisation(rule).scales((inputs, width, outputs))
-            strength = math.log(last.std) + math.log(first.std)
-            multiplied = math.log(abs(last.multiplier)) + math.log(abs(first.multiplier))
-            logs.append((strength + multiplied, math.log(last.std) - math.log(first.std)))
-        step = math.log(LARGE) - math.log(SMALL)
-        coordinates = [round(-(after - before) / step, 6) + 0.0 for before, after in zip(*logs, strict=True)]
-        return cls(*coordinates)
+        if width is not None:
+            return cls._drawn_by(rule, inputs, width, outputs)
+        narrow, wide = (cls._drawn_by(rule, inputs, one, outputs) for one in (SMALL, LARGE))
+        small, large = math.log(SMALL), math.log(LARGE)
+        pairs = ((narrow.gamma, wide.gamma), (narrow.gamma_prime, wide.gamma_prime))
+        return cls(*(round((b * large - a * small) / (large - small), 6) + 0.0 for a, b in pairs))
+
+    @classmethod
+    def _drawn_by(cls, rule: str | Initialisation, inputs: int, width: int, outputs: int) -> "Phase":
+        first, last = find_initialisation(rule).scales((inputs, width, outputs))
+        return cls.of_scales(1 / abs(first.multiplier * last.multiplier), last.std, first.std, width=width)
 
     @classmethod
     def of(cls, weights: Any) -> "Phase":

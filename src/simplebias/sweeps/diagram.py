@@ -69,7 +69,7 @@ def phase_diagram(data: xr.Dataset, *, measure: str = "relative_change", confide
         for j in range(found.shape[1])
     ]
     diagram["boundary"] = ((GAMMA_PRIME, "layer"), np.array(crossings), {"long_name": "γ of slope 0"})
-    diagram["predicted_boundary"] = (GAMMA_PRIME, np.maximum(1.0, 1.0 + places[GAMMA_PRIME]))
+    diagram["predicted_boundary"] = (GAMMA_PRIME, [one.boundary for one in phases[0]])
     named = named_points()
     diagram["named"] = (("initialisation", "coordinate"), [[one.gamma, one.gamma_prime] for one in named.values()])
     diagram = diagram.assign_coords(initialisation=list(named), coordinate=[GAMMA, GAMMA_PRIME])

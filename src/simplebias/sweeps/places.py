@@ -1,7 +1,6 @@
 """Where an initialisation lies in the phase diagram, in words, and what to change to get into another regime."""
 
-from simplebias.core.errors import check_positive
-from simplebias.networks import Initialisation, Phase, Regime, initialisation
+from simplebias.networks import Initialisation, Phase, Regime
 
 MEANING = {
     Regime.LINEAR: "input weights hardly move as the width grows; the network is linear in its parameters",
@@ -34,11 +33,8 @@ def place(rule: str | Initialisation, *, width: int, inputs: int = 1, outputs: i
         >>> place("ntk", width=1000)[1]
         'Regime: linear: input weights hardly move as the width grows; the network is linear in its parameters.'
     """
-    check_positive(width, "width", integer=True)
     limit = Phase.of_initialisation(rule, inputs=inputs, outputs=outputs)
-    first, last = initialisation(rule).scales((inputs, width, outputs))
-    alpha = 1 / abs(first.multiplier * last.multiplier)
-    here = Phase.of_scales(alpha, last.std, first.std, width=width)
+    here = Phase.of_initialisation(rule, inputs=inputs, outputs=outputs, width=width)
     lines = [
         f"{rule}: γ = {limit.gamma:g}, γ′ = {limit.gamma_prime:g} as the width grows; "
         f"at width {width} γ = {here.gamma:.3f}, γ′ = {here.gamma_prime:.3f}.",
@@ -52,8 +48,7 @@ def place(rule: str | Initialisation, *, width: int, inputs: int = 1, outputs: i
 def _way(limit: Phase, here: Phase, regime: Regime, width: int) -> str:
     """How to get into a regime: by a factor of all weights that keeps their ratio."""
     distance = {Regime.LINEAR: -INSIDE, Regime.CRITICAL: 0.0, Regime.CONDENSED: INSIDE}[regime]
-    boundary = 1 + max(limit.gamma_prime, 0.0)
-    gamma = boundary + distance
+    gamma = limit.boundary + distance
     factor = width ** ((here.gamma - gamma) / 2)
     return (
         f"To be {regime.value}: γ = {gamma:g} with the same γ′, initialisation phase:{gamma:g},{limit.gamma_prime:g}; "
