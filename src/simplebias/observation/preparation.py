@@ -8,7 +8,7 @@ import numpy as np
 
 from simplebias.core.errors import InputError
 from simplebias.core.task import Classification, Regression, Task
-from simplebias.data import Sample
+from simplebias.data import Sample, scaled_inputs
 from simplebias.observation.options import Options
 
 LARGEST_INPUT = 100.0
@@ -89,19 +89,13 @@ def prepare(sample: Sample, options: Options) -> Prepared:
 
 def _scaled_inputs(sample: Sample, options: Options) -> tuple[np.ndarray, list[str]]:
     """Inputs as the network sees them."""
-    points = sample.points
     if not options.scale_inputs:
         _check_hopeless(sample)
-        return points, []
-    if sample.image_shape is not None:
-        largest = np.abs(points).max()
-        return points * (options.input_scale / largest), [f"pixels scaled to [0, {options.input_scale:g}]"]
-    low, high = points.min(axis=0), points.max(axis=0)
-    half = (high - low) / 2
-    if sample.lattice is not None:
-        half = np.full_like(half, half.max())
-    scaled = (points - (low + high) / 2) / half * options.input_scale
-    return scaled, [f"inputs scaled to [{-options.input_scale:g}, {options.input_scale:g}]"]
+        return sample.points, []
+    size = options.input_scale
+    pictures = sample.image_shape is not None
+    note = f"pixels scaled to [0, {size:g}]" if pictures else f"inputs scaled to [{-size:g}, {size:g}]"
+    return scaled_inputs(sample, size), [note]
 
 
 def _check_hopeless(sample: Sample) -> None:

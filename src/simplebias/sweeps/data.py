@@ -7,7 +7,7 @@ import numpy as np
 
 from simplebias.core.errors import InputError
 from simplebias.core.task import Classification, Regression
-from simplebias.data import read
+from simplebias.data import read, scaled_inputs
 
 FOUR_POINTS = "four-points"
 """The data of the literature's phase diagram: x² at -1/2, -1/6, 1/6, 1/2."""
@@ -16,7 +16,8 @@ FOUR_POINTS = "four-points"
 def named_task(name: str, limit: int | None = None, *, scalar: bool = False) -> Regression | Classification:
     """A task by the name of its data.
 
-    Inputs are scaled to [-1, 1] and pixels to [0, 1]; values to mean 0 and std 1, but for the four points.
+    Inputs are scaled to [-1, 1] and pixels to [0, 1], as `simplebias observe` does; values to mean 0 and std 1, but for
+    the four points.
 
     Args:
         name: "four-points", a shipped sample, or a file.
@@ -44,21 +45,16 @@ def _task(name: str, limit: int | None, scalar: bool, double: bool) -> Regressio
         x = np.array([-1 / 2, -1 / 6, 1 / 6, 1 / 2], real)
         return Regression(x, x**2)
     sample = read(name, limit=limit)
-    points = sample.points
-    if sample.image_shape is not None:
-        points = points / np.abs(points).max()
-    else:
-        low, high = points.min(axis=0), points.max(axis=0)
-        points = (2 * points - low - high) / (high - low)
+    points = scaled_inputs(sample).astype(real)
     if sample.labels is not None and not scalar:
-        return Classification(points.astype(real), sample.labels, classes=len(sample.class_names))
+        return Classification(points, sample.labels, classes=len(sample.class_names))
     if sample.labels is not None:
-        return Regression(points.astype(real), sample.labels.astype(real))
+        return Regression(points, sample.labels.astype(real))
     assert sample.values is not None
     if scalar and sample.values.shape[1] != 1:
         raise InputError("data with one output", f"{sample.values.shape[1]} outputs in {name}")
     values = (sample.values - sample.values.mean(axis=0)) / sample.values.std(axis=0)
-    return Regression(points.astype(real), values.astype(real))
+    return Regression(points, values.astype(real))
 
 
 def outputs_of(task: Regression | Classification) -> int:
