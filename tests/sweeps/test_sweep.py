@@ -106,7 +106,7 @@ def test_each_width_is_compiled_once(data):
     assert go._cached._cache_size() == before
     layout = lay_out(GRID)
     assert len(layout.shapes) == 2
-    assert {slots_of(GRID, one, layout.size) for one in layout.bundles} == {4}
+    assert {slots_of(GRID, one) for one in layout.shapes} == {4}
 
 
 def test_a_diverged_cell_is_marked_and_harms_no_other():

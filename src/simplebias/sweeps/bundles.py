@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from threading import Event, Lock
 from typing import Any
 
@@ -15,7 +15,7 @@ from simplebias.core.errors import Outcome
 from simplebias.core.snapshot import Measure, neurons_of
 from simplebias.core.task import Task
 from simplebias.sweeps.experiments import experiment
-from simplebias.sweeps.layout import Bundle
+from simplebias.sweeps.layout import Bundle, lay_out
 from simplebias.sweeps.measures import make_measures
 from simplebias.sweeps.specification import Specification
 from simplebias.training import Build, Slots
@@ -33,68 +33,66 @@ STEPS = 2000
 """Steps after which a block ends, so that a process that is asked to stop answers."""
 
 
-def slots_of(specification: Specification, bundle: Bundle, size: int, memory: float = MEMORY) -> int:
-    """How many networks of a bundle are trained side by side, by the memory they take.
+@functools.lru_cache(maxsize=64)
+def slots_of(specification: Specification, shape: Hashable, memory: float = MEMORY) -> int:
+    """How many networks of a shape are trained side by side, by the memory they take.
 
     Args:
         specification: the sweep.
-        bundle: of one shape.
-        size: of a full bundle.
+        shape: of the cells.
         memory: bytes.
 
     Returns:
-        From 1 to `SLOTS`, no more than a full bundle has cells.
+        From 1 to `SLOTS`, no more than a full bundle has cells: one program serves all bundles of a shape.
 
     Example:
         >>> from simplebias.sweeps.layout import lay_out
         >>> grid = Specification({"width": [100, 10_000_000], "seed": 20}, experiment="phase")
-        >>> [slots_of(grid, one, 20) for one in lay_out(grid).bundles]
+        >>> [slots_of(grid, one) for one in lay_out(grid).shapes]
         [1, 16]
     """
-    kind = experiment(specification.experiment)
-    numbers = kind.numbers(specification.cell(bundle.cells[0]))
-    made = eqx.filter_eval_shape(kind.build(bundle.shape, None), jax.tree.map(jnp.asarray, numbers))
+    kind, layout = experiment(specification.experiment), lay_out(specification)
+    made = eqx.filter_eval_shape(kind.build(shape, None), _numbers(specification, layout.first(shape)))
     leaves = jax.tree.leaves(eqx.filter(made.network, lambda leaf: hasattr(leaf, "shape")))
     taken = sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
-    most = int(memory / max(taken * (COPIES + kind.task(bundle.shape).size), 1))
-    return max(1, min(most, SLOTS, size))
+    most = int(memory / max(taken * (COPIES + kind.task(shape).size), 1))
+    return max(1, min(most, SLOTS, layout.size))
 
 
-def measures_of(specification: Specification, shape: Any, cell: Mapping[str, Any]) -> dict[str, Measure]:
+@functools.lru_cache(maxsize=64)
+def measures_of(specification: Specification, shape: Hashable) -> dict[str, Measure]:
     """The measures of a sweep for cells of a shape.
 
     Args:
         specification: the sweep.
         shape: of the cells.
-        cell: one of them.
 
     Returns:
         Measures by name.
     """
     kind = experiment(specification.experiment)
-    numbers = jax.tree.map(jnp.asarray, kind.numbers(cell))
+    numbers = _numbers(specification, lay_out(specification).first(shape))
     depth = eqx.filter_eval_shape(lambda n: len(neurons_of(kind.build(shape, None)(n).network)), numbers)
     return make_measures(specification.measures, kind.task(shape), int(depth))
 
 
-def measured_shapes(specification: Specification, bundle: Bundle) -> tuple[dict[str, Measure], dict[str, tuple]]:
-    """Measures of a bundle, and the shape of one value of each, found without computing anything.
+def measured_shapes(specification: Specification, shape: Hashable) -> tuple[dict[str, Measure], dict[str, tuple]]:
+    """Measures of cells of a shape, and the shape of one value of each, found without computing anything.
 
     Args:
         specification: the sweep.
-        bundle: of one shape.
+        shape: of the cells.
 
     Returns:
         Measures and shapes by name.
     """
-    measures = measures_of(specification, bundle.shape, specification.cell(bundle.cells[0]))
-    parts = _Parts.of(specification, bundle, measures)
-    shapes = eqx.filter_eval_shape(lambda: look(parts.start(bundle.cells[:1]), parts.measures))
-    return measures, {name: tuple(value.shape[1:]) for name, value in shapes.items()}
+    parts, cell = _Parts.of(specification, shape), lay_out(specification).first(shape)
+    shapes = eqx.filter_eval_shape(lambda: look(parts.start([cell]), parts.measures))
+    return measures_of(specification, shape), {name: tuple(value.shape[1:]) for name, value in shapes.items()}
 
 
 def run_bundle(
-    specification: Specification, bundle: Bundle, *, size: int, memory: float = MEMORY, stop: Event | None = None
+    specification: Specification, bundle: Bundle, *, memory: float = MEMORY, stop: Event | None = None
 ) -> dict[str, np.ndarray] | None:
     """Train the cells of a bundle and measure each when it ends.
 
@@ -104,7 +102,6 @@ def run_bundle(
     Args:
         specification: the sweep.
         bundle: cells of one shape.
-        size: of a full bundle, by which slots are counted: one program serves all bundles of a shape.
         memory: bytes that the slots may take.
         stop: set by another thread to give up.
 
@@ -112,9 +109,8 @@ def run_bundle(
         Outcome, steps, loss and every measure, each with a leading axis of cells; None if it was given up.
     """
     with jax.enable_x64(specification.precision == "float64"):
-        measures = measures_of(specification, bundle.shape, specification.cell(bundle.cells[0]))
-        parts = _Parts.of(specification, bundle, measures)
-        queue = _Queue(parts, list(bundle.cells), slots_of(specification, bundle, size, memory))
+        parts = _Parts.of(specification, bundle.shape)
+        queue = _Queue(parts, list(bundle.cells), slots_of(specification, bundle.shape, memory))
         with _once(bundle.shape):
             queue.begin()
         return queue.run(stop or Event())
@@ -138,22 +134,20 @@ class _Parts:
     task: Task
 
     @classmethod
-    def of(cls, specification: Specification, bundle: Bundle, measures: dict[str, Measure]) -> "_Parts":
+    def of(cls, specification: Specification, shape: Hashable) -> "_Parts":
         kind = experiment(specification.experiment)
-        build = kind.build(bundle.shape, specification.until)
-        functions = {name: measure.function for name, measure in measures.items()}
-        return cls(specification, build, functions, kind.task(bundle.shape))
+        functions = {name: measure.function for name, measure in measures_of(specification, shape).items()}
+        return cls(specification, kind.build(shape, specification.until), functions, kind.task(shape))
 
     def start(self, cells: Any, old: Slots | None = None, replace: Any = None) -> Slots:
         """Slots with networks of these cells."""
-        return fill(self.build, _numbers(self.specification, tuple(cells)), self.task, self.task.probe, old, replace)
+        rows = [_numbers(self.specification, cell) for cell in cells]
+        numbers = jax.tree.map(lambda *values: jnp.asarray(np.stack(values)), *rows)
+        return fill(self.build, numbers, self.task, self.task.probe, old, replace)
 
 
-@functools.lru_cache(maxsize=8)
-def _numbers(specification: Specification, cells: tuple[int, ...]) -> Any:
-    kind, known = experiment(specification.experiment), specification.cells
-    rows = [kind.numbers(known[cell]) for cell in cells]
-    return jax.tree.map(lambda *values: jnp.asarray(np.stack(values)), *rows)
+def _numbers(specification: Specification, cell: int) -> dict[str, np.ndarray]:
+    return experiment(specification.experiment).numbers(specification.cell(cell))
 
 
 class _Queue:

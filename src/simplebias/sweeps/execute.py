@@ -4,9 +4,9 @@ import concurrent.futures
 import multiprocessing
 import os
 import tempfile
-from collections.abc import Callable, Generator
+import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import BrokenExecutor, Executor, Future
-from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 
@@ -17,10 +17,10 @@ import xarray as xr
 from simplebias.core.errors import InputError, Outcome, check_positive
 from simplebias.sweeps.bundles import MEMORY, measured_shapes, run_bundle
 from simplebias.sweeps.layout import lay_out
-from simplebias.sweeps.progress import CellProgress
 from simplebias.sweeps.specification import Specification
-from simplebias.sweeps.store import WAITING, Store
+from simplebias.sweeps.store import CELLS, WAITING, Store
 from simplebias.training.interrupt import Interrupt
+from simplebias.training.progress import Progress
 
 RESTARTS = 3
 """How often lost worker processes are replaced."""
@@ -82,15 +82,30 @@ def sweep(
                 progress=progress,
             )  # fmt: skip
     store = _store(specification, Path(out), resume=resume)
-    with CellProgress(np.size(store.layout.row), visible=progress) as bar, Interrupt() as interrupt:
-        waiting = store.waiting()
-        sizes = {bundle.number: len(bundle.cells) for bundle in store.layout.bundles}
-        bar.add(sum(sizes.values()) - sum(sizes[number] for number in waiting))
-        if workers is None:
-            _compute_all(store, waiting, executor, float(memory), lambda number: bar.add(sizes[number]), interrupt)
-        else:
-            _with_processes(store, waiting, workers, float(memory), lambda number: bar.add(sizes[number]), interrupt)
+    waiting = store.waiting()
+    sizes = {bundle.number: len(bundle.cells) for bundle in store.layout.bundles}
+    cells, left = sum(sizes.values()), sum(sizes[number] for number in waiting)
+    with Progress(cells, start=cells - left, visible=progress, title="sweep", unit="cells") as bar:
+        done = _Done(bar, sizes)
+        with Interrupt() as interrupt:
+            if executor is not None:
+                _drive(store, waiting, executor, float(memory), done, interrupt)
+            elif workers is not None:
+                _with_processes(store, waiting, workers, float(memory), done, interrupt)
+            else:
+                _with_threads(store, waiting, float(memory), done, interrupt)
     return store.open()
+
+
+class _Done:
+    """Tells the progress bar of bundles that are done."""
+
+    def __init__(self, bar: Progress, sizes: Mapping[int, int]):
+        self.bar, self.sizes, self.cells, self.began = bar, sizes, 0, time.monotonic()
+
+    def __call__(self, number: int) -> None:
+        self.cells += self.sizes[number]
+        self.bar.show(self.bar.start + self.cells, self.cells / (time.monotonic() - self.began))
 
 
 def sweep_status(path: str | Path) -> dict[str, int]:
@@ -132,43 +147,34 @@ def compute(path: str, number: int, memory: float, stop: Event | None = None) ->
     """
     store = Store(path)
     bundle = store.layout.bundles[number]
-    values = run_bundle(store.specification, bundle, size=store.layout.size, memory=memory, stop=stop)
+    values = run_bundle(store.specification, bundle, memory=memory, stop=stop)
     if values is not None:
         store.write(number, values)
     return number
 
 
 def _store(specification: Specification, out: Path, *, resume: bool) -> Store:
-    """The store, with room for the largest shape of every measure."""
+    """The store, a new one with room for the largest shape of every measure."""
+    if (out / CELLS).exists():
+        return Store.make(out, specification, {}, {}, resume=resume)
     largest: dict[str, tuple[int, ...]] = {}
     measures = {}
-    firsts = {bundle.shape: bundle for bundle in reversed(lay_out(specification).bundles)}
     with jax.enable_x64(specification.precision == "float64"):
-        for bundle in firsts.values():
-            measures, shapes = measured_shapes(specification, bundle)
-            for name, shape in shapes.items():
-                largest[name] = tuple(map(max, shape, largest.get(name, shape)))
+        for shape in lay_out(specification).shapes:
+            measures, sizes = measured_shapes(specification, shape)
+            for name, size in sizes.items():
+                largest[name] = tuple(map(max, size, largest.get(name, size)))
     return Store.make(out, specification, measures, largest, resume=resume)
 
 
-@contextmanager
-def _here(memory: float) -> Generator[tuple[Executor, float], None, None]:
-    """Threads of this process, one for each core: compiled programs run side by side."""
-    count = os.cpu_count() or 1
+def _with_threads(store: Store, waiting: list[int], memory: float, done: Done, interrupt: Interrupt) -> None:
+    """Have all waiting bundles computed by threads of this process, one for each core, which share what is compiled."""
+    count, stop = os.cpu_count() or 1, Event()
     with concurrent.futures.ThreadPoolExecutor(count) as pool:
-        yield pool, memory / count
-
-
-def _compute_all(
-    store: Store, waiting: list[int], executor: Executor | None, memory: float, done: Done, interrupt: Interrupt
-) -> None:
-    """Have all waiting bundles computed."""
-    if executor is not None:
-        _drive(store, waiting, executor, memory, done, interrupt, None)
-        return
-    stop = Event()
-    with _here(memory) as (pool, share):
-        _drive(store, waiting, pool, share, done, interrupt, stop)
+        try:
+            _drive(store, waiting, pool, memory / count, done, interrupt, stop)
+        finally:
+            stop.set()
 
 
 def _with_processes(
@@ -179,7 +185,7 @@ def _with_processes(
         context = multiprocessing.get_context("spawn")
         with concurrent.futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
             try:
-                _drive(store, waiting, pool, memory / workers, done, interrupt, None)
+                _drive(store, waiting, pool, memory / workers, done, interrupt)
                 return
             except BrokenExecutor:
                 waiting = store.waiting()
@@ -194,7 +200,7 @@ def _drive(
     memory: float,
     done: Done,
     interrupt: Interrupt,
-    stop: Event | None,
+    stop: Event | None = None,
 ) -> None:
     """Submit bundles and wait for them, listening for Ctrl-C; a first error ends the sweep."""
     extra = () if stop is None else (stop,)
@@ -205,7 +211,5 @@ def _drive(
             for future in ready:
                 done(future.result())
     finally:
-        if stop is not None:
-            stop.set()
         for future in left:
             future.cancel()

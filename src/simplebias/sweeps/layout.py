@@ -1,6 +1,7 @@
 """How the cells of a sweep are bundled: cells of one shape together, each bundle a piece of the store of its own."""
 
 import dataclasses
+import functools
 from collections.abc import Hashable
 
 import numpy as np
@@ -29,6 +30,8 @@ class Bundle:
 class Layout:
     """Bundles of a sweep, and where each cell lies.
 
+    No example: `lay_out` makes one.
+
     Args:
         bundles: all bundles, those of the costliest shapes (by width, where there is one) first.
         size: rows of a bundle in the store; the last of a shape may not fill them.
@@ -49,7 +52,12 @@ class Layout:
         """The different shapes, each of which is compiled once."""
         return tuple(dict.fromkeys(bundle.shape for bundle in self.bundles))
 
+    def first(self, shape: Hashable) -> int:
+        """A cell of a shape."""
+        return next(bundle.cells[0] for bundle in self.bundles if bundle.shape == shape)
 
+
+@functools.lru_cache(maxsize=4)
 def lay_out(specification: Specification) -> Layout:
     """Bundle the cells of a sweep.
 

@@ -11,7 +11,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from simplebias.core.snapshot import take_snapshot
+from simplebias.core.snapshot import member, take_snapshot
 from simplebias.core.task import Task
 from simplebias.core.types import Array, Bool, Int, Key, Network, Points, PyTree, Scalar
 from simplebias.training.state import Fixed, Member, Plan, advance, begin, rebuild
@@ -165,7 +165,7 @@ def go(slots: Slots, steps: Int[Array, ""], enough: Int[Array, ""], most: Int[Ar
     def body(carry: tuple[Member, Array, Array]) -> tuple[Member, Array, Array]:
         members, step, taken = carry
         if alone:
-            first = jax.tree.map(lambda x: x[0] if eqx.is_array(x) else x, (owned, members, fixed, step))
+            first = (member(part, 0) for part in (owned, members, fixed, step))
             members, step = jax.tree.map(lambda x: x[None], one(*first))
         else:
             members, step = eqx.filter_vmap(one)(owned, members, fixed, step)
