@@ -9,13 +9,13 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from simplebias.core.errors import InputError, as_points, check_positive
 from simplebias.core.snapshot import Neurons
 from simplebias.core.types import Array, Float, Key, Output, Point, Points
 from simplebias.networks.activations import activation as find_activation
 from simplebias.networks.dense import Affine
+from simplebias.networks.drawing import draw_affine
 from simplebias.networks.initialisation import Initialisation, LayerScale
 from simplebias.networks.initialisation import initialisation as find_initialisation
 from simplebias.networks.normalisation import Normalised
@@ -160,21 +160,11 @@ class SmallCNN(eqx.Module):
 
 def draw_layers(key: Key, sizes: Sequence[tuple[int, int, LayerScale]], dtype: Any) -> list[Affine]:
     """Layers of `(inputs, outputs, scale)` each, weights and biases Gaussian."""
-    shapes = tuple((outputs, inputs + 1) for inputs, outputs, _ in sizes)
-    drawn = _draw(key, shapes, [float(scale.std) for _, _, scale in sizes], jnp.dtype(dtype))
+    shapes = tuple((outputs, inputs) for inputs, outputs, _ in sizes)
+    drawn = draw_affine(key, shapes, [float(scale.std) for _, _, scale in sizes], jnp.dtype(dtype))
     scales = [scale for _, _, scale in sizes]
     pairs = zip(drawn, scales, strict=True)
     return [Affine(weight, bias, scale.multiplier, scale.multiplier) for (weight, bias), scale in pairs]
-
-
-@functools.partial(jax.jit, static_argnames=("shapes", "dtype"))
-def _draw(key: Key, shapes: tuple[tuple[int, int], ...], stds: list[Any], dtype: Any) -> list[tuple[Array, Array]]:
-    # all at once, which compiles once; in float32 whatever the dtype, so that a key gives one network
-    ends = np.cumsum([rows * columns for rows, columns in shapes])
-    numbers = jnp.split(jax.random.normal(key, (int(ends[-1]),), jnp.float32), ends[:-1])
-    parts = zip(numbers, shapes, stds, strict=True)
-    extended = [part.reshape(shape).astype(dtype) * std for part, shape, std in parts]
-    return [(one[:, :-1], one[:, -1]) for one in extended]
 
 
 def picture_shape(shape: Sequence[int], pooled: int = 1) -> tuple[int, int, int]:

@@ -1,6 +1,5 @@
 """Fully connected networks that show their neurons: TwoLayer, MLP, ResNet. Called on one point; map with `jax.vmap`."""
 
-import functools
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from simplebias.core.errors import InputError, check_positive
 from simplebias.core.snapshot import Neurons
 from simplebias.core.types import Array, Float, Key, Output
 from simplebias.networks.activations import activation as find_activation
+from simplebias.networks.drawing import draw_affine
 from simplebias.networks.dropping import divided, drops, make_dropout, survivor_factor
 from simplebias.networks.initialisation import Initialisation
 from simplebias.networks.initialisation import initialisation as find_initialisation
@@ -67,17 +67,6 @@ def _default_dtype(dtype: Any) -> jnp.dtype:
     return chosen
 
 
-@functools.partial(jax.jit, static_argnames=("sizes", "dtype"))
-def _draw(key: Key, sizes: tuple[int, ...], stds: tuple[Any, ...], dtype: Any) -> list[tuple[Array, Array]]:
-    # all in one draw, which compiles fastest; in float32 first, so that a key means one network in every precision
-    shapes = [(outputs, inputs + 1) for inputs, outputs in itertools.pairwise(sizes)]
-    ends = list(itertools.accumulate(rows * columns for rows, columns in shapes))
-    normals = jax.random.normal(key, (ends[-1],), jnp.float32).astype(dtype)
-    parts = zip(jnp.split(normals, ends[:-1]), shapes, stds, strict=True)
-    extended = [part.reshape(shape) * std for part, shape, std in parts]
-    return [(one[:, :-1], one[:, -1]) for one in extended]
-
-
 def _draw_layers(
     sizes: tuple[int, ...], rule: str | Initialisation, output_bias: bool, key: Key, dtype: Any
 ) -> tuple[Affine, ...]:
@@ -85,7 +74,8 @@ def _draw_layers(
         check_positive(size, {0: "inputs", len(sizes) - 1: "outputs"}.get(index, "width"), integer=True)
     sizes, dtype = tuple(int(size) for size in sizes), _default_dtype(dtype)
     scales = find_initialisation(rule).scales(sizes)
-    drawn = _draw(key, sizes, tuple(float(scale.std) for scale in scales), dtype)
+    shapes = tuple((targets, sources) for sources, targets in itertools.pairwise(sizes))
+    drawn = draw_affine(key, shapes, tuple(float(scale.std) for scale in scales), dtype)
     pairs = zip(drawn, scales, strict=True)
     hidden = [Affine(weight, bias, scale.multiplier, scale.multiplier) for (weight, bias), scale in pairs]
     bias = jnp.zeros(sizes[-1], dtype) if output_bias else None

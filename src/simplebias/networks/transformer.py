@@ -1,7 +1,6 @@
 """A small decoder-only transformer that shows its neurons: rows of query, key and value, embeddings, feed-forward."""
 
 import functools
-import itertools
 import math
 from typing import Any
 
@@ -14,6 +13,7 @@ from simplebias.core.snapshot import Neurons
 from simplebias.core.types import Array, Float, Int, Key, Output
 from simplebias.networks.activations import activation as find_activation
 from simplebias.networks.dense import Affine, _default_dtype, _negate_output
+from simplebias.networks.drawing import draw_matrices
 from simplebias.networks.dropping import make_dropout
 from simplebias.networks.initialisation import Initialisation, LayerScale
 from simplebias.networks.initialisation import initialisation as find_initialisation
@@ -162,7 +162,7 @@ class Transformer(eqx.Module):
         rule, dtype = find_initialisation(initialisation), _default_dtype(dtype)
         plan = _plan(rule, vocabulary + length, width, heads * head_width, sizes["feedforward_width"], depth, outputs)
         shapes, scales = zip(*plan, strict=True)
-        first, *drawn = _draw(key, shapes, tuple(float(scale.std) for scale in scales), dtype)
+        first, *drawn = draw_matrices(key, shapes, tuple(float(scale.std) for scale in scales), dtype)
         self.embedding, self.position = jnp.split(scales[0].multiplier * first.T, [vocabulary])
         *layers, last = (Affine(one, None, scale.multiplier) for one, scale in zip(drawn, scales[1:], strict=True))
         make_norm = lambda: eqx.nn.LayerNorm(width, dtype=dtype)
@@ -262,11 +262,3 @@ def _plan(
     shapes = [(width, tokens), *block * depth]
     plan = [(shape, rule.scales(shape[::-1])[0]) for shape in shapes]
     return [*plan, ((outputs, width), rule.scales((width, width, outputs))[1])]
-
-
-@functools.partial(jax.jit, static_argnames=("shapes", "dtype"))
-def _draw(key: Key, shapes: tuple[tuple[int, int], ...], stds: tuple[Any, ...], dtype: Any) -> list[Array]:
-    # all in one draw, which compiles fastest; in float32 first, so that a key means one network in every precision
-    ends = list(itertools.accumulate(rows * columns for rows, columns in shapes))
-    parts = jnp.split(jax.random.normal(key, (ends[-1],), jnp.float32).astype(dtype), ends[:-1])
-    return [part.reshape(shape) * std for part, shape, std in zip(parts, shapes, stds, strict=True)]

@@ -12,7 +12,7 @@ from simplebias.core.errors import InputError, as_points, check_positive
 from simplebias.core.snapshot import Neurons
 from simplebias.core.types import Array, ArrayLike, Float, Key, Output
 from simplebias.networks.activations import activation as find_activation
-from simplebias.networks.convolution import draw_layers
+from simplebias.networks.convolution import draw_layers, picture_shape
 from simplebias.networks.dense import Affine
 from simplebias.networks.initialisation import Initialisation
 from simplebias.networks.initialisation import initialisation as find_initialisation
@@ -40,18 +40,15 @@ class Patches(eqx.Module):
     padded: bool = eqx.field(static=True)
 
     def __init__(self, image_shape: Sequence[int], kernel: int | Sequence[int] = 3, *, padded: bool = False):
-        if len(image_shape) not in {2, 3}:
-            raise InputError("image_shape as (height, width) or (height, width, channels)", repr(tuple(image_shape)))
+        self.image_shape = picture_shape(image_shape, pooled=0)
         sides = (kernel, kernel) if isinstance(kernel, int) else tuple(kernel)
         if len(sides) != 2:
             raise InputError("kernel as a number of pixels or (height, width)", repr(kernel))
-        for name, sizes in (("image_shape", image_shape), ("kernel", sides)):
-            for size in sizes:
-                check_positive(size, name, integer=True)
-        height, width, *channels = (int(size) for size in image_shape)
-        self.image_shape = (height, width, channels[0] if channels else 1)
+        for size in sides:
+            check_positive(size, "kernel", integer=True)
         self.kernel, self.padded = (int(sides[0]), int(sides[1])), padded
         if min(self.places_shape) < 1:
+            height, width, _ = self.image_shape
             raise InputError(f"pictures of at least {sides[0]} × {sides[1]} pixels", f"{height} × {width}")
 
     @property
