@@ -7,10 +7,10 @@ import numpy as np
 
 from simplebias.core.types import CASE, NEURON, NEURON_OTHER
 from simplebias.reports.kinds import Figure, draws
-from simplebias.reports.neurons import SIMILARITIES, like_together
+from simplebias.reports.neurons import SIMILARITIES, like_together, similarity_colours, similarity_trace
 from simplebias.reports.pictures import finite_seed
 from simplebias.reports.reading import Reading, Variable
-from simplebias.reports.style import SIGNED, axis, label, layout, panel_title, panels, thin
+from simplebias.reports.style import axis, label, layout, panel_title, panels, thin
 from simplebias.reports.training_curves import by_category
 
 CASES = 4
@@ -45,7 +45,7 @@ def _figure(reading: Reading, variable: Variable) -> Figure:
     for index, case in enumerate(chosen):
         suffix, matrix = "" if index == 0 else str(index + 1), values[case]
         near = like_together(matrix)[kept]
-        data.append(_matrix(matrix[np.ix_(near, near)], suffix))
+        data.append(similarity_trace(matrix[np.ix_(near, near)], suffix))
         ends = {"constrain": "domain", "domain": places[index]["x"], "anchor": f"y{suffix}", "showgrid": False}
         shape[f"xaxis{suffix}"] = axis("neuron, sorted", showticklabels=False, **ends)
         square = {"scaleanchor": f"x{suffix}", "constrain": "domain", "autorange": "reversed", "showgrid": False}
@@ -57,9 +57,7 @@ def _figure(reading: Reading, variable: Variable) -> Figure:
         ]
         narrow |= {f"xaxis{suffix}.domain": stacked[index]["x"], f"yaxis{suffix}.domain": stacked[index]["y"]}
         notes.append(f"{names[case]}: {_alike(matrix)}")
-    bar = {"title": {"text": "cosine similarity", "side": "right", "font": {"size": 12}}, "tickvals": [-1, 0, 1]}
-    bar |= {"thickness": 12, "len": 1, "outlinewidth": 0, "ypad": 0, "tickfont": {"size": 12}}
-    shape["coloraxis"] = {"cmin": -1, "cmax": 1, "colorscale": [list(stop) for stop in SIGNED], "colorbar": bar}
+    shape["coloraxis"] = similarity_colours()
     shape["meta"] = {"narrow": narrow}
     caption = [variable.description, f"Alike: share of pairs with an absolute cosine above {ALIKE:g}."]
     caption += ["Neurons are sorted so that like ones stand together, each matrix for itself."]
@@ -74,14 +72,3 @@ def _figure(reading: Reading, variable: Variable) -> Figure:
 def _alike(matrix: np.ndarray) -> str:
     pairs = np.abs(matrix[~np.eye(len(matrix), dtype=bool)])
     return f"{100 * np.mean(pairs > ALIKE):.0f} %" if pairs.size and np.isfinite(pairs).all() else "unknown"
-
-
-def _matrix(values: np.ndarray, suffix: str) -> dict[str, Any]:
-    return {
-        "type": "heatmap",
-        "z": values,
-        "coloraxis": "coloraxis",
-        "xaxis": f"x{suffix}",
-        "yaxis": f"y{suffix}",
-        "hovertemplate": "neurons %{x} and %{y}<br>cosine %{z:.3f}<extra></extra>",
-    }

@@ -119,7 +119,7 @@ def _similarity_figure(reading: Reading, variable: Variable) -> Figure:
         order = like_together(matrix)[kept]
         step = variable.steps[record]
         when = "before training" if index == 0 and step == 0 else f"step {step}"
-        data.append(_matrix(matrix[np.ix_(order, order)], suffix))
+        data.append(similarity_trace(matrix[np.ix_(order, order)], suffix))
         square = {"scaleanchor": f"x{suffix}", "constrain": "domain", "autorange": "reversed"}
         ends = {"constrain": "domain", "domain": places[index]["x"], "anchor": f"y{suffix}"}
         shape[f"xaxis{suffix}"] = axis("neuron, sorted" if index == 0 else "", showgrid=False, **ends)
@@ -129,9 +129,7 @@ def _similarity_figure(reading: Reading, variable: Variable) -> Figure:
         narrow |= {f"xaxis{suffix}.domain": stacked[index]["x"], f"yaxis{suffix}.domain": stacked[index]["y"]}
         alike = float(np.nanmean(np.abs(matrix[~np.eye(len(matrix), dtype=bool)]) > 0.95)) if len(matrix) > 1 else 1.0
         notes.append(f"{when}, {100 * alike:.0f} % of pairs are parallel or opposite within cosine 0.95")
-    bar = {"title": {"text": "cosine similarity", "side": "right", "font": {"size": 12}}, "tickvals": [-1, 0, 1]}
-    bar |= {"thickness": 12, "len": 1, "outlinewidth": 0, "ypad": 0, "tickfont": {"size": 12}}
-    shape["coloraxis"] = {"cmin": -1, "cmax": 1, "colorscale": [list(stop) for stop in SIGNED], "colorbar": bar}
+    shape["coloraxis"] = similarity_colours()
     shape["meta"] = {"narrow": narrow}
     caption = [variable.description, "Neurons are sorted so that like ones stand together, each matrix for itself."]
     caption += [f"Seed {variable.names('seed')[seed]}."] if "seed" in variable.array.dims else []
@@ -154,7 +152,15 @@ def like_together(matrix: np.ndarray) -> np.ndarray:
     return np.argsort(np.linalg.eigh(known)[1][:, -1], kind="stable")
 
 
-def _matrix(values: np.ndarray, suffix: str) -> dict[str, Any]:
+def similarity_colours() -> dict[str, Any]:
+    """The colour axis of matrices of cosine similarity, from -1 to 1."""
+    bar = {"title": {"text": "cosine similarity", "side": "right", "font": {"size": 12}}, "tickvals": [-1, 0, 1]}
+    bar |= {"thickness": 12, "len": 1, "outlinewidth": 0, "ypad": 0, "tickfont": {"size": 12}}
+    return {"cmin": -1, "cmax": 1, "colorscale": [list(stop) for stop in SIGNED], "colorbar": bar}
+
+
+def similarity_trace(values: np.ndarray, suffix: str) -> dict[str, Any]:
+    """One matrix of cosine similarity, in the colours of `similarity_colours`."""
     return {
         "type": "heatmap",
         "z": values,
