@@ -10,7 +10,7 @@ import xarray as xr
 from simplebias.claims.claim import Claim, Criterion, Evidence, Scale, Verdict
 from simplebias.claims.experiment import SEED_WORDS, SEEDS, run_ensemble
 from simplebias.claims.judge import compare
-from simplebias.claims.lines import line_measure, member
+from simplebias.claims.lines import line_measure
 from simplebias.condensation import (
     compare_directions,
     cosine_similarity_measure,
@@ -18,7 +18,7 @@ from simplebias.condensation import (
     predicted_directions,
 )
 from simplebias.core.schedule import log_steps
-from simplebias.core.snapshot import Record
+from simplebias.core.snapshot import Record, member
 from simplebias.core.task import Regression
 from simplebias.core.types import SEED
 from simplebias.networks import TwoLayer

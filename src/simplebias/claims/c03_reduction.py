@@ -13,7 +13,6 @@ import xarray as xr
 from simplebias.claims.claim import Claim, Criterion, Evidence, Scale, Verdict
 from simplebias.claims.experiment import SEED_WORDS, SEEDS, output_measure, run_ensemble
 from simplebias.claims.judge import compare
-from simplebias.claims.lines import member
 from simplebias.condensation import (
     LastLayerDropout,
     amplitude,
@@ -23,7 +22,7 @@ from simplebias.condensation import (
 )
 from simplebias.core.run import Run
 from simplebias.core.schedule import log_steps
-from simplebias.core.snapshot import Record
+from simplebias.core.snapshot import Record, member
 from simplebias.core.task import Regression, Task
 from simplebias.core.types import INPUT, OUTPUT, POINT, SEED, Network
 from simplebias.networks import TwoLayer, add_null

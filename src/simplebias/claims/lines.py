@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 
 from simplebias.condensation import LIMIT, Directions, cosine_similarity, direction_field
 from simplebias.core.snapshot import Measure, Snapshot
-from simplebias.core.types import DIRECTION, NEURON, RECORD, Array, Network
+from simplebias.core.types import DIRECTION, NEURON, RECORD, Array
 
 DESCRIPTION = "Cosine of each neuron's input weights (bias included) with the line that theory predicts."
 
@@ -43,11 +43,6 @@ def line_measure(lines: Directions, *, limit: int = LIMIT) -> Measure:
         references=("zhou2021condensation",),
         attributes={"long_name": "cosine with the predicted line"},
     )
-
-
-def member(network: Network, place: int) -> Network:
-    """One network of an ensemble."""
-    return jax.tree.map(lambda leaf: leaf[place] if eqx.is_array(leaf) else leaf, network)
 
 
 def coherent(cosines: np.ndarray, threshold: float, *, least: int = 1) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 from simplebias.condensation.bounds import Edit, output_bound
 from simplebias.core.errors import InputError, as_points, check_positive
 from simplebias.core.snapshot import evaluate
-from simplebias.core.task import Task
+from simplebias.core.task import Task, task_loss
 from simplebias.networks import Chain, chain_of
 
 if TYPE_CHECKING:
@@ -173,10 +173,7 @@ def task_losses(network: Any, small: Any, data: Any) -> tuple[float, float] | No
     """Loss before and after, where there is a task."""
     if not isinstance(data, Task):
         return None
-    key = jax.random.key(0)  # nothing is drawn: dropout is off
-    batch = data.batch(None, key=key)
-    before, after = (float(data.loss(eqx.nn.inference_mode(one), batch, key=key)) for one in (network, small))
-    return before, after
+    return float(task_loss(network, data)), float(task_loss(small, data))
 
 
 def twin_shares(chain: Chain, layer: int, rule: str) -> tuple[float, ...]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from simplebias.core.errors import InputError
 from simplebias.core.schedule import as_schedule, at_steps, log_steps
-from simplebias.core.types import Array, Float, Network, Points, Schedule
+from simplebias.core.types import Array, Float, Network, Points, PyTree, Schedule
 
 
 class Neurons(eqx.Module):
@@ -120,6 +120,24 @@ def evaluate(network: Network, points: Points) -> Float[Array, "points outputs"]
     quiet = eqx.nn.inference_mode(network)
     outputs = jax.vmap(quiet)(points)
     return outputs[:, None] if outputs.ndim == 1 else outputs
+
+
+def member(networks: PyTree, index: int | np.integer) -> PyTree:
+    """One network of an ensemble, or one part of anything whose arrays have a leading axis of members.
+
+    Args:
+        networks: with a leading axis of members on every array; what is no array is shared by all.
+        index: of the member, from 0.
+
+    Returns:
+        The part.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> member({"weight": jnp.arange(3.0), "name": "line"}, 2)
+        {'weight': Array(2., dtype=float32), 'name': 'line'}
+    """
+    return jax.tree.map(lambda leaf: leaf[index] if eqx.is_array(leaf) else leaf, networks)
 
 
 def neurons_of(network: Network) -> tuple[Neurons, ...]:

@@ -59,6 +59,25 @@ def predict(network: Network, points: Points, key: Key) -> Float[Array, "points 
     return outputs[:, None] if outputs.ndim == 1 else outputs
 
 
+def task_loss(network: Network, task: Task, *, key: Key | None = None) -> Scalar:
+    """Mean loss of a network on a whole task, dropout off.
+
+    Args:
+        network: maps one point to one output.
+        task: the task.
+        key: for tasks that draw their batches; a fixed one if None.
+
+    Returns:
+        The loss.
+
+    Example:
+        >>> float(task_loss(lambda x: x, Regression([0.0, 1.0], [0.0, 2.0])))
+        0.5
+    """
+    key = jax.random.key(0) if key is None else key
+    return task.loss(eqx.nn.inference_mode(network), task.batch(None, key=key), key=key)
+
+
 def check_outputs(outputs: Array, shape: tuple[int, ...]) -> None:
     """Refuse a network whose outputs do not fit the task: broadcasting would hide it.
 

@@ -10,6 +10,7 @@ import xarray as xr
 from simplebias.condensation import Reduction, group_history, reduce
 from simplebias.core.errors import Outcome
 from simplebias.core.run import DATA, Run, step_name, writable
+from simplebias.core.snapshot import member
 from simplebias.core.storage import storage_errors
 from simplebias.core.types import LAYER, MEMBER, NEURON, SEED, SIZE
 from simplebias.networks import AntiSymmetric, activation
@@ -61,9 +62,9 @@ def keep(run: Run, more: xr.Dataset) -> None:
     run.data = run.data.assign(more.data_vars).assign_coords(more.coords)
 
 
-def member(networks: Any, index: int) -> Any:
+def plain_member(networks: Any, index: int) -> Any:
     """One network of an ensemble; of an anti-symmetric one the plain network of twice the width."""
-    one = jax.tree.map(lambda leaf: leaf[index] if eqx.is_array(leaf) else leaf, networks)
+    one = member(networks, index)
     return one.joined() if isinstance(one, AntiSymmetric) else one
 
 
@@ -107,13 +108,13 @@ def _curves(run: Run, prepared: Prepared) -> xr.Dataset:
     points = points[:: -(-len(points) // REDUCTION_POINTS)].astype(np.dtype(jax.numpy.result_type(float)))
     whole = finite_members(run.network) & (run.data["outcome"].values != int(Outcome.DIVERGED))
     chosen = np.flatnonzero(whole)[:REDUCED]
-    total = sum(len(one.input_weights) for one in member(run.network, 0).neurons())
+    total = sum(len(one.input_weights) for one in plain_member(run.network, 0).neurons())
     sizes = np.unique(np.rint(np.geomspace(1, total, SIZES)).astype(int))
     changes = np.full((len(run.data[SEED]), len(sizes)), np.nan)
     left = np.full(len(run.data[SEED]), np.nan)
     for place in chosen:
         with np.errstate(over="ignore", invalid="ignore"):  # weights may be huge and yet finite
-            reduction = reduce(member(run.network, place), points, tolerance=TOLERANCE)
+            reduction = reduce(plain_member(run.network, place), points, tolerance=TOLERANCE)
         changes[place] = on_sizes(reduction, sizes)[0]
         left[place] = sum(reduction.widths[1])
     text = f"Least change of the output found with at most so many neurons, on {len(points)} training points"

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from simplebias.core.errors import InputError
+from simplebias.core.snapshot import member
 from simplebias.core.types import OUTPUT, POINT, RECORD, SEED, Network
 from simplebias.frequency import (
     SpectralAtoms,
@@ -56,7 +57,7 @@ def foretell(networks: Network, prepared: Prepared, options: Options) -> xr.Data
         return _refused(f"it takes at most {MOST_POINTS} training points, and there are {len(prepared.training)}")
     members = range(len(options.seeds or ()))
     try:
-        found = np.stack([_limit(_member(networks, k), prepared, options) for k in members])
+        found = np.stack([_limit(member(networks, k), prepared, options) for k in members])
     except InputError as error:  # points too close together, a singular kernel, a weight that is not finite
         return _refused(f"the model needs {error.expected}, and there is {error.got}")
     attributes = {
@@ -118,10 +119,6 @@ def _is_meant(prepared: Prepared, options: Options) -> bool:
 
 def _refused(why: str) -> xr.Dataset:
     return xr.Dataset(attrs={NOTE: why})
-
-
-def _member(networks: Network, place: int) -> Any:
-    return jax.tree.map(lambda leaf: leaf[place] if isinstance(leaf, jax.Array) else leaf, networks)
 
 
 def _limit(network: Any, prepared: Prepared, options: Options) -> np.ndarray:

@@ -15,7 +15,7 @@ from simplebias.core.run import INITIAL, WEIGHTS, Run, load_network, provenance
 from simplebias.core.storage import MARKER, claim_folder, read_marker
 from simplebias.core.task import Classification, Regression, Task
 from simplebias.data import Sample, read
-from simplebias.observation.gathering import finite_members, member
+from simplebias.observation.gathering import finite_members, plain_member
 from simplebias.observation.observe import make_networks, precision, read_again
 from simplebias.observation.options import Options
 from simplebias.observation.preparation import fingerprint, prepare
@@ -207,7 +207,7 @@ def _of_run(folder: Path, file: str, seed: int | None) -> Source:
         if not finite.any() and seed is None:
             raise InputError("finite weights", f"NaN or infinite weights in all members of {folder}", "They diverged.")
         kept = np.flatnonzero(finite) if seed is None else range(len(seeds))
-        found = {str(seeds[int(place)]): member(networks, int(place)) for place in kept}
+        found = {str(seeds[int(place)]): plain_member(networks, int(place)) for place in kept}
         notes = (f"{(~finite).sum()} members that diverged are left out",) if seed is None and not finite.all() else ()
     else:
         raise InputError(

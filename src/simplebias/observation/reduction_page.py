@@ -7,10 +7,11 @@ import numpy as np
 import xarray as xr
 
 from simplebias.condensation import amplitude, angle, cosine_similarity
-from simplebias.core.task import Classification, Task
+from simplebias.condensation.reduced import measure_outputs
+from simplebias.core.task import Classification, Task, task_loss
 from simplebias.core.types import LAYER, SEED, SIZE
 from simplebias.observation.gathering import SIZES, on_sizes
-from simplebias.observation.measuring import output_change, outputs_of, task_accuracy, task_loss, time_calls
+from simplebias.observation.measuring import output_change, task_accuracy, time_calls
 from simplebias.observation.wording import number, percent, table
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def _features(one: "Reduced") -> xr.Dataset:
 
 def _outputs(one: "Reduced", points: Any) -> xr.Dataset:
     """Outputs before and after: over the one input, or one against the other."""
-    old, new = outputs_of(one.reduction.original, points), outputs_of(one.chosen, points)
+    old, new = measure_outputs(one.reduction.original, points), measure_outputs(one.chosen, points)
     common = {"section": "The fit", "panel": "Outputs before and after", "units": "1"}
     words = "Outputs of the first network on the data, before and after its reduction."
     if points.shape[1] == 1:
@@ -189,7 +190,7 @@ def _table(one: "Reduced", material: "Material", plan: Mapping[str, Any]) -> dic
     rows += _change_rows(networks, material, one)
     for task, where in ((material.training, "training"), (material.validation, "validation")):
         if isinstance(task, Task):
-            rows.append([f"loss, {where}", *[f"{task_loss(each, task):.4g}" for each in networks]])
+            rows.append([f"loss, {where}", *[f"{float(task_loss(each, task)):.4g}" for each in networks]])
         if isinstance(task, Classification):
             rows.append([f"accuracy, {where}", *[percent(task_accuracy(each, task)) for each in networks]])
     rows += _speed_rows(networks, material)

@@ -8,9 +8,9 @@ import optax
 from simplebias.condensation import Reduction
 from simplebias.core.errors import check_positive
 from simplebias.core.run import Run
-from simplebias.core.task import Task
+from simplebias.core.task import Task, task_loss
 from simplebias.core.types import Key
-from simplebias.observation.measuring import output_change, task_loss
+from simplebias.observation.measuring import output_change
 from simplebias.training import Updater, train
 
 
@@ -70,6 +70,6 @@ def retrain(
     check_positive(steps, "steps", integer=True)
     small, original = reduction.network, reduction.original
     run = train(small, task, key=key, updater=updater, steps=int(steps), progress=progress)
-    losses = (task_loss(small, task), task_loss(run.network, task))
+    losses = (float(task_loss(small, task)), float(task_loss(run.network, task)))
     changes = tuple(output_change(original, one, task.probe)[0] for one in (small, run.network))
     return Retrained(run.network, run, losses, (changes[0], changes[1]))

@@ -18,7 +18,7 @@ import xarray as xr
 from simplebias.core.errors import DivergenceError, InputError, Outcome, as_points
 from simplebias.core.recorder import Recorder, plan_slots
 from simplebias.core.run import Run, save_networks, write_description
-from simplebias.core.snapshot import Record
+from simplebias.core.snapshot import Record, member
 from simplebias.core.storage import claim_folder, read_marker
 from simplebias.core.task import Task
 from simplebias.core.types import ArrayLike, Key, PyTree
@@ -155,7 +155,7 @@ class Ledger:
 
     def _network(self) -> PyTree:
         networks = eqx.combine(self.members.parameters, self.fixed.buffers, self.plan.static)
-        return jax.tree.map(lambda x: x[0] if eqx.is_array(x) else x, networks) if self.single else networks
+        return member(networks, 0) if self.single else networks
 
     def _catch_last_step(self) -> None:
         """Mark members that the very last step made infinite, which no step after it could notice."""

@@ -10,13 +10,12 @@ from jax.tree_util import Partial
 
 from simplebias.core.errors import InputError, as_array, as_points, as_values, check_choice, is_traced
 from simplebias.core.snapshot import Measure, Snapshot
-from simplebias.core.task import Task
+from simplebias.core.task import Task, task_loss
 from simplebias.core.types import Array, ArrayLike, Int, Key, Scalar, Values
 
 
 def _task_loss(task: Task, key: Key, snapshot: Snapshot) -> Scalar:
-    batch = task.batch(None, key=key)
-    return task.loss(eqx.nn.inference_mode(snapshot.network), batch, key=key)
+    return task_loss(snapshot.network, task, key=key)
 
 
 def loss_measure(task: Task, *, description: str = "training loss") -> Measure:

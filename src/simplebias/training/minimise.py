@@ -19,7 +19,7 @@ import xarray as xr
 
 from simplebias.core.errors import InputError, Outcome, check_choice, check_positive
 from simplebias.core.run import Run, provenance
-from simplebias.core.snapshot import Measure, Record
+from simplebias.core.snapshot import Measure, Record, member
 from simplebias.core.task import Task
 from simplebias.core.types import Array, ArrayLike, Key, PyTree, Scalar
 from simplebias.training.interrupt import Interrupt
@@ -206,7 +206,7 @@ class _Descent:
         """A member at its start, also where a resumed run had it farther."""
         network = ledger.run.initial
         if not ledger.single:
-            network = jax.tree.map(lambda x: x[index] if eqx.is_array(x) else x, network)
+            network = member(network, index)
         fixed = jax.tree.map(lambda x: x[index], ledger.fixed)
         parameters = jax.tree.map(jnp.asarray, eqx.filter(network, eqx.is_inexact_array))
         start = dataclasses.replace(jax.tree.map(lambda x: x[index], ledger.members), parameters=parameters)
