@@ -8,7 +8,7 @@ from hypothesis import settings
 from jaxtyping import install_import_hook
 
 # The doors (observation, cli) are left out: they take whatever a user gives and must answer themselves.
-ROOMS = ("core", "data", "networks", "training", "frequency", "condensation", "pde", "reports", "claims")
+ROOMS = ("core", "data", "networks", "training", "frequency", "condensation", "landscape", "pde", "reports", "claims")
 install_import_hook([f"simplebias.{room}" for room in ROOMS], "beartype.beartype")
 # The first call of a jitted function compiles, so times say nothing; equal examples on every machine.
 settings.register_profile("house", deadline=None, derandomize=True, max_examples=50)

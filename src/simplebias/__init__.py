@@ -7,7 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from simplebias import condensation, core, data, frequency, networks, pde, reports, sweeps, training
+    from simplebias import condensation, core, data, frequency, landscape, networks, pde, reports, sweeps, training
     from simplebias.condensation import reduce
     from simplebias.core.citation import cite
     from simplebias.core.errors import DivergenceError, InputError, Outcome, SimplebiasError, StorageError
@@ -55,6 +55,7 @@ _ROOMS = (
     "core",
     "data",
     "frequency",
+    "landscape",
     "networks",
     "observation",
     "pde",
@@ -85,6 +86,7 @@ __all__ = [
     "data",
     "every",
     "frequency",
+    "landscape",
     "log_steps",
     "minimise",
     "networks",

@@ -18,7 +18,7 @@ ROOMS = sorted(FOLDERS.keys() - {"cli"})
 FORBIDDEN = {"freq", "k_max", "mode_number", "grid", "x_eval", "hidden", "hidden_size", "metric", "metrics", "history"}
 """Words of which another was chosen (the table of words in CONTRIBUTING.md)."""
 
-SCIENCES = {"data", "networks", "training", "frequency", "condensation"}
+SCIENCES = {"data", "networks", "training", "frequency", "condensation", "landscape"}
 """Rooms in which a scale is that of random numbers; elsewhere it is that of a claim or of an axis."""
 
 
