@@ -37,6 +37,10 @@ class InputError(SimplebiasError, ValueError):
         self.expected, self.got, self.remedy = expected, got, remedy
         super().__init__(f"expected {expected}; got {got}." + (f" {remedy}" if remedy else ""))
 
+    def __reduce__(self) -> tuple:
+        """Comes whole out of a worker process."""
+        return type(self), (self.expected, self.got, self.remedy)
+
 
 class StorageError(SimplebiasError, OSError):
     """A folder or file cannot be read or written: the message names it and the remedy."""
