@@ -125,7 +125,7 @@ class Run:
         path = Path(path)
         description = read_marker(path)
         try:
-            data = readable(xr.open_zarr(path / DATA, zarr_format=3, consolidated=False).load())
+            data = readable(xr.open_zarr(path / DATA, zarr_format=3, consolidated=False, chunks=None).load())
             step = int(description["step"])
             run = cls(
                 data=completed(data, step),

@@ -117,13 +117,31 @@ class Store:
         Raises:
             StorageError: if the store is damaged.
         """
+        first = self._outcomes(slice(None, None, self.layout.size))
+        return [one.number for one in self.layout.bundles if first[one.number] == WAITING]
+
+    def has(self, number: int) -> bool:
+        """Whether a bundle was computed.
+
+        Args:
+            number: of the bundle.
+
+        Returns:
+            Whether it was.
+
+        Raises:
+            StorageError: if the store is damaged.
+        """
+        first = number * self.layout.size
+        return bool(self._outcomes(slice(first, first + 1))[0] != WAITING)
+
+    def _outcomes(self, rows: slice) -> np.ndarray:
         import zarr
 
         try:
-            outcome = np.asarray(zarr.open_group(self.path / CELLS, mode="r")[_OUTCOME])
+            return np.asarray(zarr.open_group(self.path / CELLS, mode="r")[_OUTCOME][rows])  # type: ignore[index]
         except Exception as error:
             raise StorageError(f"{self.path / CELLS} is damaged ({error}): run again in another folder") from error
-        return [one.number for one in self.layout.bundles if outcome[one.number * self.layout.size] == WAITING]
 
     def open(self) -> xr.Dataset:
         """All cells as one dataset, along the axes of the sweep.
@@ -135,7 +153,7 @@ class Store:
             StorageError: if the store is damaged.
         """
         try:
-            flat = readable(xr.open_zarr(self.path / CELLS, zarr_format=3, consolidated=False).load())
+            flat = readable(xr.open_zarr(self.path / CELLS, zarr_format=3, consolidated=False, chunks=None).load())
         except Exception as error:
             raise StorageError(f"{self.path / CELLS} is damaged ({error}): run again in another folder") from error
         axes = self.specification.axes
