@@ -94,7 +94,7 @@ def _rows(folder, number):
 
 
 def test_a_finished_sweep_computes_nothing_more(data, folder, monkeypatch):
-    monkeypatch.setattr("simplebias.sweeps.execute.compute", None)
+    monkeypatch.setattr("simplebias.sweeps.executors.compute", None)
     again = sweep(GRID, out=folder, resume=True)
     assert again.identical(data)
     assert open_sweep(folder).identical(data)

@@ -1,7 +1,8 @@
 """Sweeps: thousands of trainings along named axes, bundled, resumable, on one machine or many; and phase diagrams."""
 
 from simplebias.sweeps.diagram import named_points, phase_diagram
-from simplebias.sweeps.execute import compute, sweep, sweep_status
+from simplebias.sweeps.execute import sweep, sweep_status
+from simplebias.sweeps.executors import WorkersLost, compute
 from simplebias.sweeps.experiments import EXPERIMENTS, Experiment, PhaseDiagram, Training
 from simplebias.sweeps.layout import Bundle, Layout, lay_out
 from simplebias.sweeps.measures import MEASURES
@@ -18,6 +19,7 @@ __all__ = [
     "PhaseDiagram",
     "Specification",
     "Training",
+    "WorkersLost",
     "compute",
     "lay_out",
     "named_points",

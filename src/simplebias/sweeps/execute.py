@@ -1,32 +1,23 @@
-"""The door of sweeps: bundles handed to an executor, each worker writing its own piece of the store."""
+"""The door of sweeps: what to compute and where, and what it came to."""
 
-import concurrent.futures
-import multiprocessing
-import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import BrokenExecutor, Executor, Future
+from collections.abc import Mapping
+from concurrent.futures import Executor
 from pathlib import Path
-from threading import Event
 
 import jax
 import numpy as np
 import xarray as xr
 
 from simplebias.core.errors import InputError, Outcome, check_positive
-from simplebias.sweeps.bundles import MEMORY, measured_shapes, run_bundle
+from simplebias.sweeps.bundles import MEMORY, measured_shapes
+from simplebias.sweeps.executors import drive, with_processes, with_threads
 from simplebias.sweeps.layout import lay_out
 from simplebias.sweeps.specification import Specification
 from simplebias.sweeps.store import CELLS, WAITING, Store
 from simplebias.training.interrupt import Interrupt
 from simplebias.training.progress import Progress
-
-RESTARTS = 3
-"""How often lost worker processes are replaced."""
-Done = Callable[[int], None]
-LISTEN_SECONDS = 0.2
-"""How often Ctrl-C is listened for."""
 
 
 def sweep(
@@ -48,9 +39,11 @@ def sweep(
         specification: what to do.
         out: a new or empty folder for the store, which is written bundle by bundle; None to keep nothing on disk.
         executor: where bundles are computed: any `concurrent.futures.Executor`, also one of a cluster
-            (`dask.distributed.Client(...).get_executor()`), whose workers see the folder. By default this process.
+            (`dask.distributed.Client(...).get_executor()`), whose workers see the folder. By default threads of this
+            process: one for each core, or one for each GPU.
         workers: instead of an executor, so many local processes.
-        memory: bytes that all trainings at once may take on this machine, or on each worker of an executor.
+        memory: bytes that all trainings at once may take on this machine, on each of its GPUs, or on each worker of an
+            executor.
         resume: go on with the sweep in `out`.
         progress: show a progress bar over cells; None to show it on a terminal only.
 
@@ -61,6 +54,7 @@ def sweep(
     Raises:
         InputError: for options that do not go together.
         StorageError: if the folder holds anything else, or another sweep.
+        WorkersLost: if workers die again and again; what was computed is kept.
 
     Example:
         >>> grid = Specification({"gamma": [0.5, 1.75], "width": [50], "seed": 2}, experiment="phase", until=1e-3)
@@ -89,11 +83,11 @@ def sweep(
         done = _Done(bar, sizes)
         with Interrupt() as interrupt:
             if executor is not None:
-                _drive(store, waiting, executor, float(memory), done, interrupt)
+                drive(store, waiting, executor, float(memory), done, interrupt)
             elif workers is not None:
-                _with_processes(store, waiting, workers, float(memory), done, interrupt)
+                with_processes(store, waiting, workers, float(memory), done, interrupt)
             else:
-                _with_threads(store, waiting, float(memory), done, interrupt)
+                with_threads(store, waiting, float(memory), done, interrupt)
     return store.open()
 
 
@@ -129,30 +123,6 @@ def sweep_status(path: str | Path) -> dict[str, int]:
     return {names[int(value)]: int(count) for value, count in zip(values, counts, strict=True)}
 
 
-def compute(path: str, number: int, memory: float, stop: Event | None = None) -> int:
-    """Compute one bundle of the sweep in a folder and write it: what a worker is asked to do.
-
-    Args:
-        path: the folder.
-        number: of the bundle.
-        memory: bytes that its trainings may take.
-        stop: set to give up.
-
-    Returns:
-        The number.
-
-    Example:
-        >>> compute("runs/phase-1", 0, 1e9)  # doctest: +SKIP
-        0
-    """
-    store = Store(path)
-    bundle = store.layout.bundles[number]
-    values = run_bundle(store.specification, bundle, memory=memory, stop=stop)
-    if values is not None:
-        store.write(number, values)
-    return number
-
-
 def _store(specification: Specification, out: Path, *, resume: bool) -> Store:
     """The store, a new one with room for the largest shape of every measure."""
     if (out / CELLS).exists():
@@ -165,51 +135,3 @@ def _store(specification: Specification, out: Path, *, resume: bool) -> Store:
             for name, size in sizes.items():
                 largest[name] = tuple(map(max, size, largest.get(name, size)))
     return Store.make(out, specification, measures, largest, resume=resume)
-
-
-def _with_threads(store: Store, waiting: list[int], memory: float, done: Done, interrupt: Interrupt) -> None:
-    """Have all waiting bundles computed by threads of this process, one for each core, which share what is compiled."""
-    count, stop = os.cpu_count() or 1, Event()
-    with concurrent.futures.ThreadPoolExecutor(count) as pool:
-        try:
-            _drive(store, waiting, pool, memory / count, done, interrupt, stop)
-        finally:
-            stop.set()
-
-
-def _with_processes(
-    store: Store, waiting: list[int], workers: int, memory: float, done: Done, interrupt: Interrupt
-) -> None:
-    """Have all waiting bundles computed by local processes, replacing those that are killed."""
-    for attempt in range(RESTARTS + 1):
-        context = multiprocessing.get_context("spawn")
-        with concurrent.futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
-            try:
-                _drive(store, waiting, pool, memory / workers, done, interrupt)
-                return
-            except BrokenExecutor:
-                waiting = store.waiting()
-                if attempt == RESTARTS:
-                    raise
-
-
-def _drive(
-    store: Store,
-    waiting: list[int],
-    pool: Executor,
-    memory: float,
-    done: Done,
-    interrupt: Interrupt,
-    stop: Event | None = None,
-) -> None:
-    """Submit bundles and wait for them, listening for Ctrl-C; a first error ends the sweep."""
-    extra = () if stop is None else (stop,)
-    left: set[Future] = {pool.submit(compute, str(store.path), number, memory, *extra) for number in waiting}
-    try:
-        while left and not interrupt.wanted:
-            ready, left = concurrent.futures.wait(left, LISTEN_SECONDS, concurrent.futures.FIRST_COMPLETED)
-            for future in ready:
-                done(future.result())
-    finally:
-        for future in left:
-            future.cancel()
