@@ -193,16 +193,18 @@ class _Queue:
 
     def _keep(self, slots: Slots, done: list[int]) -> None:
         members = slots.members
-        seen = {name: np.asarray(value) for name, value in look(slots, self.parts.measures).items()}
+        looks = [look(slots, self.parts.measures, jnp.asarray(slot, jnp.int32)) for slot in done]
+        seen = {name: np.stack([np.asarray(one[name]) for one in looks]) for name in self.parts.measures}
         outcome = np.where(
             np.asarray(members.diverged_at) >= 0,
             Outcome.DIVERGED,
             np.where(np.asarray(members.stopped_at) >= 0, Outcome.STOPPED, Outcome.COMPLETED),
         )
-        seen |= {"outcome": outcome.astype(np.int8), "steps": np.asarray(slots.step), "loss": np.asarray(members.loss)}
+        ended = {"outcome": outcome.astype(np.int8), "steps": np.asarray(slots.step), "loss": np.asarray(members.loss)}
+        seen |= {name: value[done] for name, value in ended.items()}
         for name, value in seen.items():
             kept = self.values.setdefault(name, np.zeros((len(self.cells), *value.shape[1:]), value.dtype))
-            kept[[self.place[slot] for slot in done]] = value[done]
+            kept[[self.place[slot] for slot in done]] = value
 
     def _refill(self, slots: Slots, done: list[int]) -> Slots:
         replace = np.zeros(self.width, bool)

@@ -180,15 +180,18 @@ def go(slots: Slots, steps: Int[Array, ""], enough: Int[Array, ""], most: Int[Ar
 
 
 @eqx.filter_jit
-def look(slots: Slots, measures: Mapping[str, Callable[..., Any]]) -> dict[str, Array]:
-    """What the measures see in every slot.
+def look(
+    slots: Slots, measures: Mapping[str, Callable[..., Any]], slot: Int[Array, ""] | None = None
+) -> dict[str, Array]:
+    """What the measures see in every slot, or in one.
 
     Args:
         slots: the slots.
         measures: functions of a Snapshot.
+        slot: number of the only slot to look at, so that dear measures are not taken of networks still in training.
 
     Returns:
-        For each measure an array with a leading axis of slots.
+        For each measure an array, with a leading axis of slots if it was taken of all.
     """
 
     def one(own: Own, member: Member, kept: Fixed, step: Array) -> dict[str, Array]:
@@ -196,7 +199,10 @@ def look(slots: Slots, measures: Mapping[str, Callable[..., Any]]) -> dict[str, 
         snapshot = take_snapshot(network, slots.points, step=step, initial=kept.initial)
         return {name: jnp.asarray(measure(snapshot)) for name, measure in measures.items()}
 
-    return eqx.filter_vmap(one)(slots.own, slots.members, slots.fixed, slots.step)
+    parts = (slots.own, slots.members, slots.fixed, slots.step)
+    if slot is None:
+        return eqx.filter_vmap(one)(*parts)
+    return one(*jax.tree.map(lambda leaf: leaf[slot] if eqx.is_array(leaf) else leaf, parts))
 
 
 __all__ = ["Begin", "Build", "Slots", "fill", "go", "look"]
