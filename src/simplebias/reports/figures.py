@@ -14,6 +14,7 @@ from simplebias.reports import (
     noise,
     phases,
     plain_curves,
+    plateaus,
     predicted,
     spectra,
     training_curves,
@@ -21,7 +22,21 @@ from simplebias.reports import (
 from simplebias.reports.kinds import KINDS, SECTIONS, Figure, kind_of
 from simplebias.reports.reading import read
 
-FILES = (fits, spectra, noise, layered, local, training_curves, groups, neurons, predicted, phases, plain_curves, cases)
+FILES = (
+    fits,
+    spectra,
+    noise,
+    layered,
+    local,
+    training_curves,
+    groups,
+    neurons,
+    predicted,
+    phases,
+    plateaus,
+    plain_curves,
+    cases,
+)
 """The files with kinds of figures; importing one registers its kinds."""
 
 
