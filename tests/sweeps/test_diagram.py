@@ -73,3 +73,30 @@ def test_named_initialisations_lie_where_the_literature_has_them():
     regimes = {name: point.regime for name, point in named_points().items()}
     assert regimes["ntk"] is regimes["lecun"] is regimes["he"] is Regime.LINEAR
     assert regimes["xavier"] is regimes["mean-field"] is Regime.CRITICAL
+
+
+def test_cells_are_shown_of_the_first_seed_that_ended_well():
+    data, _ = made(noise=0.1)
+    shape = data["relative_change"].shape
+    number = np.arange(np.prod(shape), dtype=float).reshape(shape)
+    outcome = np.zeros(shape, np.int8)
+    outcome[0, 0, 0, :2] = 3  # the first two seeds diverged
+    outcome[1, 0, 0] = -1  # none computed
+    fit = (data["relative_change"].dims + ("position", "output"), number[..., None, None] * np.ones((3, 1)))
+    diagram = phase_diagram(data.assign(outcome=(data["relative_change"].dims, outcome), fit=fit))
+    assert diagram["fit"].dims == ("gamma", "gamma_prime", "width", "position", "output")
+    expected = number[..., 0].copy()
+    expected[0, 0, 0], expected[1, 0, 0] = number[0, 0, 0, 2], np.nan
+    np.testing.assert_array_equal(diagram["fit"][..., 0, 0], expected)
+    assert np.isnan(diagram["relative_change"].values[0, 0, 0, :2]).all()
+    np.testing.assert_array_equal(diagram["relative_change"][2], data["relative_change"][2])
+    np.testing.assert_array_equal(diagram["outcome"], outcome)
+    alone = phase_diagram(data.assign(fit=fit).isel(seed=0, gamma_prime=0, drop=True))
+    np.testing.assert_array_equal(alone["fit"].values[:, 0, :, 0, 0], number[:, 0, :, 0])
+
+
+def test_a_further_axis_has_to_be_chosen():
+    data, _ = made()
+    both = data.expand_dims(activation=["relu", "tanh"])
+    with pytest.raises(InputError, match=r"data\.sel\(activation='relu'\)"):
+        phase_diagram(both)

@@ -6,9 +6,10 @@ import numpy as np
 import scipy.stats
 import xarray as xr
 
-from simplebias.core.errors import InputError, Outcome
+from simplebias.core.errors import InputError
 from simplebias.core.types import SEED
 from simplebias.networks import Phase
+from simplebias.sweeps.cells import cells, good_cells
 
 GAMMA, GAMMA_PRIME, WIDTH = "gamma", "gamma_prime", "width"
 WIDTHS = 3
@@ -33,11 +34,12 @@ def phase_diagram(data: xr.Dataset, *, measure: str = "relative_change", confide
     Returns:
         `slope`, `slope_low`, `slope_high`, `widths` (used), `predicted_slope` and `predicted_is_bound`, each
         `(gamma, gamma_prime)` and `layer` where the data have several; `boundary` `(gamma_prime)`, the γ at which the
-        slope crosses 0 by linear interpolation; `predicted_boundary`; `named`, where initialisations by name lie. It
+        slope crosses 0 by linear interpolation; `predicted_boundary`; `named`, where initialisations by name lie; and
+        of every cell the measure itself, its outcome, and `features` and `fit` of one seed, if the sweep has them. It
         draws itself: `Run(diagram).report("diagram.html")`.
 
     Raises:
-        InputError: for fewer than three widths, dimensions that are missing, or a confidence out of range.
+        InputError: for fewer than three widths, dimensions that are missing or too many, or a confidence out of range.
 
     References:
         Luo, Xu, Ma, Zhang, Phase diagram for two-layer ReLU neural networks at infinite-width limit, arXiv:2007.07497.
@@ -73,6 +75,9 @@ def phase_diagram(data: xr.Dataset, *, measure: str = "relative_change", confide
     named = named_points()
     diagram["named"] = (("initialisation", "coordinate"), [[one.gamma, one.gamma_prime] for one in named.values()])
     diagram = diagram.assign_coords(initialisation=list(named), coordinate=[GAMMA, GAMMA_PRIME])
+    missing = [] if GAMMA_PRIME in data.dims else [GAMMA_PRIME]
+    shown = {name: one.expand_dims(missing) for name, one in cells(data, measure).items()}
+    diagram = diagram.merge(shown)
     diagram.attrs = {"confidence": confidence, "measure": measure}
     return diagram.squeeze("layer", drop=True) if diagram.sizes["layer"] == 1 else diagram
 
@@ -112,10 +117,11 @@ def _prepared(data: xr.Dataset, measure: str) -> xr.DataArray:
     """The measure as `(gamma, gamma_prime, layer, width, seed)`, NaN where there is nothing to use."""
     if measure not in data:
         raise InputError(f"a dataset with {measure!r}", ", ".join(map(str, data.data_vars)), "Measure it in the sweep.")
-    values = data[measure]
-    if "outcome" in data:
-        good = data["outcome"].isin([Outcome.COMPLETED.value, Outcome.STOPPED.value])
-        values = values.where(good)
+    values = data[measure].where(good_cells(data))
+    known = (GAMMA, GAMMA_PRIME, WIDTH, SEED, "layer")
+    if others := [str(name) for name in values.dims if name not in known]:
+        one = f"data.sel({others[0]}={data[others[0]].values[0].item()!r})"
+        raise InputError(f"the axes {', '.join(known)} alone", f"also {', '.join(others)}", f"Choose by {one}.")
     for name in (GAMMA, WIDTH):
         if name not in values.dims:
             raise InputError(f"an axis {name!r}", f"the axes {', '.join(map(str, values.dims))}")

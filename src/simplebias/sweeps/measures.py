@@ -22,7 +22,7 @@ from simplebias.core.types import FEATURE, NEURON, OUTPUT, POINT, POSITION, Arra
 from simplebias.training import error_measure
 
 FEATURES = 200
-"""Neurons of which features are kept: evenly by the rank of their amplitude, the largest and the least among them."""
+"""Neurons of which features are kept, by the rank of their amplitude: densely among the large, down to the least."""
 LINE = 61
 """Places along the one input at which the fit is kept."""
 MARGIN = 0.1
@@ -35,6 +35,13 @@ def _outputs(snapshot: Snapshot) -> Array:
     return snapshot.outputs
 
 
+def _ranks(count: int) -> np.ndarray:
+    """Ranks to keep: 0, then at distances that grow, so that the few large neurons of a condensed network are there."""
+    most = min(count, FEATURES)
+    place = np.arange(most)
+    return place + ((count - most) * (place / max(most - 1, 1)) ** 2).astype(int)
+
+
 class _Features(eqx.Module):
     """Where neurons of the first layer point, and how large they are, from the largest on."""
 
@@ -43,9 +50,7 @@ class _Features(eqx.Module):
     def __call__(self, snapshot: Snapshot) -> Array:
         neurons = snapshot.neurons[0]
         size = amplitude(neurons)
-        count = size.shape[0]
-        rank = np.rint(np.linspace(0, count - 1, min(count, FEATURES))).astype(int)
-        kept = jnp.argsort(-size)[rank]
+        kept = jnp.argsort(-size)[_ranks(size.shape[0])]
         if self.along:
             rows = orientation(neurons)
             where = rows.sum(axis=1) / np.sqrt(rows.shape[1])
