@@ -332,6 +332,42 @@ def make_all_diverged():
     return run
 
 
+def make_phases(gamma=(0.6, 1.0, 1.4), prime=(-0.2, 0.2), widths=(100, 1000, 10_000), *, neurons=30, inputs=1, seeds=2):
+    """A diagram of exact slopes; one cell diverged, one was not computed."""
+    gamma, prime, widths = (np.asarray(one) for one in (gamma, prime, widths))
+    plane = ("gamma", "gamma_prime", "width")
+    draw = np.random.default_rng(0)
+    shape = (len(gamma), len(prime), len(widths))
+    slope = gamma[:, None] - 1 - 0.5 * np.maximum(prime, 0)
+    change = np.exp(slope[..., None, None] * np.log(widths)[:, None] + 0.1 * np.arange(seeds))
+    turn = draw.uniform(-np.pi, np.pi, (*shape, neurons)) if inputs == 1 else draw.uniform(-1, 1, (*shape, neurons))
+    features = np.stack([turn, draw.exponential(1e-3, (*shape, neurons))], axis=-1)
+    along, places = ("position", np.linspace(-1, 1, 11)) if inputs == 1 else ("row", np.arange(11))
+    fit = places * np.ones((*shape, 11)) + draw.normal(size=(*shape, 1))
+    outcome = np.full((*shape, seeds), int(Outcome.STOPPED), np.int8)
+    for place, ended in (((0, 0, 0), int(Outcome.DIVERGED)), ((1, 1, 2), -1)):
+        outcome[place] = ended
+        for values in (change, features, fit):
+            values[place] = np.nan
+    given = {"given_points": [-1.0, 1.0], "given_values": [0.5, 2.0]} if inputs == 1 else {}
+    given = given or {"given_values": np.linspace(0, 2, 11).tolist()}
+    names = ("orientation" if inputs == 1 else "projection", "amplitude")
+    return xr.Dataset(
+        {
+            "slope": (plane[:2], slope, {"over": "gamma", "long_name": "slope"}),
+            "slope_low": (plane[:2], slope - 0.1),
+            "slope_high": (plane[:2], slope + 0.1),
+            "predicted_slope": (plane[:2], slope + 0.01),
+            "predicted_boundary": ("gamma_prime", 1 + np.maximum(prime, 0)),
+            "relative_change": ((*plane, "seed"), change),
+            "outcome": ((*plane, "seed"), outcome),
+            "features": ((*plane, "neuron", "feature"), features),
+            "fit": ((*plane, along, "output"), fit[..., None], given),
+        },
+        {"gamma": gamma, "gamma_prime": prime, "width": widths, "feature": list(names), along: places},
+    )
+
+
 BUILDERS = {
     "line": make_line,
     "single seed": lambda: make_line(seeds=1),
@@ -358,3 +394,9 @@ def runs():
 @pytest.fixture(params=sorted(BUILDERS))
 def run(request, runs):
     return runs[request.param]
+
+
+@pytest.fixture(scope="session")
+def phases():
+    """Makes a phase diagram with what it knows of its cells."""
+    return make_phases

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 import simplebias.reports.page
+from simplebias.core.run import Run
 from simplebias.reports import Exhibit, figures, write_gallery, write_report
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -36,13 +37,48 @@ PROBE = """
 })();
 """
 
+CHOOSING = """
+;(async () => {
+  const root = document.documentElement, found = {};
+  const wait = (time) => new Promise((done) => setTimeout(done, time));
+  for (let k = 0; k < 400 && root.dataset.drawn === undefined; k++) await wait(25);
+  const [plane, cell, grid] = [...document.querySelectorAll("figure.interactive .plot")];
+  const state = async (name) => {
+    await wait(100);
+    found[name] = {
+      told: [...document.querySelectorAll(".control output")].map((one) => one.value), address: location.hash,
+      neurons: cell.data.find((one) => one.name === "neurons").x.length,
+      boxes: [...document.querySelectorAll("select")].map((one) => one.value),
+      frames: [plane, grid].map((one) => one.layout.shapes.map((each) => [each.x0, each.x1, each.y0, each.y1]))
+    };
+  };
+  await state("given");
+  plane.emit("plotly_click", { points: [{ x: 0.61, y: -0.19 }] });
+  await state("plane");
+  grid.emit("plotly_click", { points: [{ x: 1, y: 1 }] });
+  await state("grid");
+  const box = document.querySelectorAll("select")[2];
+  box.selectedIndex = 0;
+  box.dispatchEvent(new Event("change"));
+  await state("box");
+  root.dataset.probe = JSON.stringify(found);
+})();
+"""
 
-def opened(path, tmp_path, width=1200):
+
+def opened(path, tmp_path, width=1200, fragment=""):
     """The page after its scripts ran, and what the browser said."""
     options = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
     options += " --disable-component-update --disable-sync --enable-logging=stderr --v=0 --virtual-time-budget=12000"
     profile = f"--user-data-dir={tmp_path / 'profile'}"
-    command = [BROWSER, *options.split(), profile, f"--window-size={width},900", "--dump-dom", path.as_uri()]
+    command = [
+        BROWSER,
+        *options.split(),
+        profile,
+        f"--window-size={width},900",
+        "--dump-dom",
+        f"{path.as_uri()}#{fragment}",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     said = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
     return re.sub(r"<script.*?</script>", "", done.stdout, flags=re.DOTALL), said
@@ -81,3 +117,25 @@ def test_claims_find_the_script_beside_them(runs, tmp_path):
     assert said == []
     assert 'data-drawn="' in shown
     assert opened(index, tmp_path)[1] == []
+
+
+def test_address_click_and_box_choose_a_cell(phases, tmp_path, monkeypatch):
+    resource = simplebias.reports.page.resource
+    changed = lambda name: resource(name) + (CHOOSING if name == "page.js" else "")
+    monkeypatch.setattr(simplebias.reports.page, "resource", changed)
+    page = write_report(Run(phases()), tmp_path / "report.html")
+    shown, said = opened(page, tmp_path, fragment="gamma=1.4&gamma_prime=0.2&width=100")
+    assert said == []
+    found = json.loads(shown.split('data-probe="')[1].split('"')[0].replace("&quot;", '"').replace("&amp;", "&"))
+    assert found["given"]["told"][0].startswith("γ = 1.4, γ′ = 0.2, width 100: ")
+    assert found["given"]["told"][1] == "width 100: 5 of 6 cells"  # the grid follows
+    assert found["plane"]["told"][0] == "γ = 0.6, γ′ = −0.2, width 100: diverged"
+    assert found["plane"]["neurons"] == 0
+    assert found["plane"]["frames"] == [
+        [pytest.approx([0.4, 0.8, -0.4, 0.0])],
+        [pytest.approx([-0.5, 0.5, -0.5, 0.5])],
+    ]
+    assert found["grid"]["told"][0].startswith("γ = 1, γ′ = 0.2, width 100: relative change")
+    assert found["grid"]["neurons"] == 30
+    assert found["grid"]["address"] == "#gamma=1&gamma_prime=0.2&width=100"
+    assert found["box"]["boxes"] == ["1", "0.2", "100", "100"]

@@ -1,6 +1,7 @@
 "use strict";
 /* Draws the figures of a page from the JSON beside them: unpacks arrays, fits colours to the screen and panels to its
-   width, and gives every figure with frames one slider. All sliders of a page move to the same step. */
+   width, and gives every figure with frames one slider. All sliders of a page move to the same step. Figures that show
+   one of many things get boxes to choose it; a click on another figure chooses too, and so does the page's address. */
 (() => {
   const NARROW = 640;
   const PRINTED = 690;
@@ -17,6 +18,7 @@
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const touch = matchMedia("(pointer: coarse)");
   const figures = [];
+  const chosen = {};
   let printing = false;
 
   function numbers(packed) {
@@ -82,7 +84,8 @@
     const layout = arrange(figure, spec.layout);
     const bar = figure.small || printing ? { displayModeBar: false } : {};
     const drawn = Plotly.newPlot(figure.plot, spec.data, layout, { ...CONFIG, ...bar });
-    if (figure.frames && figure.index < figure.frames.length - 1) moment(figure, figure.index);
+    if (figure.frames && figure.index !== figure.base) moment(figure, figure.index);
+    if (spec.layout.meta?.picks) allowPicks(figure, spec.layout);
     return drawn;
   }
 
@@ -159,13 +162,106 @@
     tell(figure);
   }
 
+  /* Choosing: `chosen` holds a number for each name; every figure shows its option nearest to it. */
+  function near(places, value) {
+    const far = places.map((one) => Math.abs(one - value));
+    return far.indexOf(Math.min(...far));
+  }
+
+  function place(one) {
+    return chosen[one.name] === undefined ? one.active : near(one.values, chosen[one.name]);
+  }
+
+  function placeOf(figure, which) {
+    return figure.choices.reduce((index, one) => index * one.values.length + which(one), 0);
+  }
+
+  function choose(values, leader) {
+    Object.assign(chosen, values);
+    for (const figure of figures) {
+      if (figure.choices) {
+        const index = placeOf(figure, place);
+        if (index !== figure.index) {
+          figure.index = index;
+          moment(figure, index);
+        }
+        tellChoice(figure);
+      }
+      if (figure.frameIt) figure.frameIt();
+    }
+    if (!leader) return;
+    const address = Object.entries(chosen).map(([name, value]) => `${name}=${value}`).join("&");
+    try {
+      history.replaceState(null, "", `#${address}`);
+    } catch { /* a page in a frame may not change its address */ }
+  }
+
+  function tellChoice(figure) {
+    figure.boxes?.forEach((box, k) => { box.selectedIndex = place(figure.choices[k]); });
+    if (figure.output) figure.output.value = figure.frames[figure.index].name;
+  }
+
+  function addBoxes(figure) {
+    const bar = document.createElement("div");
+    bar.className = "control choosing";
+    figure.boxes = figure.choices.map((one) => {
+      const label = document.createElement("label");
+      const box = document.createElement("select");
+      one.texts.forEach((text) => box.append(new Option(text)));
+      box.addEventListener("change", () => choose({ [one.name]: one.values[box.selectedIndex] }, figure));
+      label.append(one.title, box);
+      bar.append(label);
+      return box;
+    });
+    figure.output = document.createElement("output");
+    figure.output.setAttribute("aria-live", "polite");
+    bar.append(figure.output);
+    figure.plot.before(bar);
+    tellChoice(figure);
+  }
+
+  function allowPicks(figure, layout) {
+    const picks = layout.meta.picks;
+    const others = [...(layout.shapes ?? [])];
+    const half = (places) => Math.min(...places.slice(1).map((one, k) => Math.abs(one - places[k])), Infinity) / 2;
+    figure.frameIt = () => {
+      if (picks.some((one) => chosen[one.name] === undefined)) return;
+      const shape = { type: "rect", line: { color: dark.matches && !printing ? "#e9e7e2" : "#1c1d21", width: 3 } };
+      for (const { axis, places, values, name } of picks) {
+        const middle = places[near(values, chosen[name])];
+        const reach = places.length > 1 ? half(places) : 0.1;
+        Object.assign(shape, { [`${axis}0`]: middle - reach, [`${axis}1`]: middle + reach });
+      }
+      Plotly.relayout(figure.plot, { shapes: [...others, shape] });
+    };
+    figure.plot.on("plotly_click", ({ points: [point] }) => {
+      const pairs = picks.map((one) => [one.name, one.values[near(one.places, point[one.axis])]]);
+      choose(Object.fromEntries(pairs), figure);
+      const shown = figures.find((one) => one.choices?.length > 1);
+      shown?.plot.scrollIntoView({ block: "nearest" });
+    });
+    figure.plot.classList.add("picking");
+    figure.frameIt();
+  }
+
+  function readAddress() {
+    const given = {};
+    for (const [name, text] of new URLSearchParams(location.hash.slice(1))) {
+      if (text !== "" && Number.isFinite(Number(text))) given[name] = Number(text);
+    }
+    return given;
+  }
+
   function start(holder) {
     const figure = { plot: holder.querySelector(".plot"), text: holder.querySelector("script").textContent, index: 0 };
-    const count = JSON.parse(figure.text).frames?.length ?? 0;
-    figure.index = Math.max(count - 1, 0);
+    const spec = JSON.parse(figure.text);
+    figure.choices = spec.layout.meta?.choices;
+    figure.base = figure.choices ? placeOf(figure, (one) => one.active) : Math.max((spec.frames?.length ?? 0) - 1, 0);
+    figure.index = figure.choices ? placeOf(figure, place) : figure.base;
     figures.push(figure);
     return draw(figure).then(() => {
-      if (figure.frames) addControl(figure);
+      if (figure.choices) addBoxes(figure);
+      else if (figure.frames) addControl(figure);
       new ResizeObserver(() => {
         if (printing || figure.plot.clientWidth === 0) return;
         if ((figure.plot.clientWidth < NARROW) !== figure.small) {
@@ -182,6 +278,8 @@
       for (const holder of holders) holder.querySelector(".plot").textContent = "The drawing script is missing: keep plotly.min.js beside this file.";
       return;
     }
+    Object.assign(chosen, readAddress());
+    addEventListener("hashchange", () => choose(readAddress()));
     for (const holder of holders) {
       try {
         await start(holder);
@@ -190,6 +288,8 @@
       }
       await new Promise((done) => setTimeout(done));
     }
+    for (const one of figures.flatMap((figure) => figure.choices ?? [])) chosen[one.name] ??= one.values[one.active];
+    choose({});
     document.documentElement.dataset.drawn = String(figures.length);
     dark.addEventListener("change", redraw);
     addEventListener("beforeprint", () => { printing = true; redraw(); });

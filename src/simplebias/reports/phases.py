@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from simplebias.reports.choosing import picks
 from simplebias.reports.kinds import Figure, draws
+from simplebias.reports.phase_cells import cell_figures
 from simplebias.reports.reading import Reading, Variable, median
 from simplebias.reports.style import INK, SIGNED, axis, label, layout, number
 
@@ -14,10 +16,10 @@ LIMIT = 0.5
 """Slopes beyond this have the colour of this, as in the literature."""
 
 
-@draws(GAMMA, GAMMA_PRIME, section="Neurons", place=5, plain=True)
+@draws(GAMMA, GAMMA_PRIME, section="The plane of γ and γ′", place=5, plain=True)
 def phase_plane(reading: Reading, variables: Sequence[Variable]) -> list[Figure]:
-    """A heat map for each variable, with what else the data know of the plane drawn in."""
-    return [_figure(reading, one) for one in variables]
+    """A heat map for each variable, with what else the data know of the plane; then what they know of the cells."""
+    return [*(_figure(reading, one) for one in variables), *cell_figures(reading, variables[0], LIMIT)]
 
 
 def _figure(reading: Reading, variable: Variable) -> Figure:
@@ -36,6 +38,7 @@ def _figure(reading: Reading, variable: Variable) -> Figure:
         yaxis=axis("γ′", range=ends[1], showgrid=False),
         margin={"l": 64, "r": 16, "t": 44, "b": 52},
         legend={"y": 1.09},
+        meta=picks(("x", GAMMA, gamma, gamma), ("y", GAMMA_PRIME, prime, prime)),
     )
     known = np.isfinite(across)
     share = 100 * float((across[known] > 0).mean()) if known.any() else 0.0
@@ -112,6 +115,6 @@ def _named(reading: Reading, gamma: np.ndarray, prime: np.ndarray) -> list[dict[
         return []
     x, y = zip(*names, strict=True)
     marker = {"symbol": "circle-open", "size": 11, "color": INK, "line": {"width": 2}}
-    shown = {"text": list(names.values()), "textposition": "top center", "textfont": {"color": INK, "size": 12}}
+    shown = {"text": list(names.values()), "textposition": "top left", "textfont": {"color": INK, "size": 12}}
     common = {"type": "scatter", "mode": "markers+text", "x": list(x), "y": list(y), "name": "initialisations"}
     return [common | {"marker": marker} | shown]
