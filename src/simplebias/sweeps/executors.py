@@ -1,6 +1,7 @@
 """Bundles handed to an executor: threads, local processes or a cluster. Each worker writes its piece of the store."""
 
 import concurrent.futures
+import contextlib
 import multiprocessing
 import os
 import queue
@@ -8,7 +9,7 @@ import signal
 import sys
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from multiprocessing.connection import Connection, wait
 from threading import Event
@@ -130,7 +131,8 @@ def with_processes(
             writer,  # closed first, which ends the processes
         ):
             try:
-                drive(store, waiting, pool, memory / workers, done, interrupt)
+                # not cancelled: a pool whose processes end stumbles over futures that are
+                drive(store, waiting, pool, memory / workers, done, interrupt, cancel=False)
                 return
             except WorkersLost:
                 waiting = store.waiting()
@@ -161,26 +163,30 @@ def drive(
     *,
     task: Callable[..., int] = compute,
     stop: Event | None = None,
+    cancel: bool = True,
 ) -> None:
     """Submit bundles and wait for them, listening for Ctrl-C; a first error ends the sweep."""
     path, start = str(store.path.absolute()), uuid.uuid4().hex
-    left: set[Future] = {pool.submit(task, path, number, memory, stop, start) for number in waiting}
+    left: set[Future] = set()
     try:
-        while left and not interrupt.wanted:
-            ready, left = concurrent.futures.wait(left, LISTEN_SECONDS, concurrent.futures.FIRST_COMPLETED)
-            for future in ready:
-                done(_result(future))
+        with _our_words():
+            left |= {pool.submit(task, path, number, memory, stop, start) for number in waiting}
+            while left and not interrupt.wanted:
+                ready, left = concurrent.futures.wait(left, LISTEN_SECONDS, concurrent.futures.FIRST_COMPLETED)
+                for future in ready:
+                    done(future.result())
     finally:
-        for future in left:
+        for future in left if cancel else ():
             future.cancel()
 
 
-def _result(future: Future) -> int:
-    """What a worker returned, or its error in our words."""
+@contextlib.contextmanager
+def _our_words() -> Generator[None, None, None]:
+    """What workers and executors raise, said so that it helps."""
     try:
-        return future.result()
+        yield
     except StorageError as error:
-        error.add_note("Said by a worker: workers on other machines must see the same folder under the same path.")
+        error.add_note("If a worker said so: workers on other machines must see the folder under the same path.")
         raise
     except (BrokenExecutor, CancelledError) as error:
         raise WorkersLost(str(error) or "the executor was shut down") from error
