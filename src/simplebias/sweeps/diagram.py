@@ -120,7 +120,7 @@ def _prepared(data: xr.Dataset, measure: str) -> xr.DataArray:
     values = data[measure].where(good_cells(data))
     known = (GAMMA, GAMMA_PRIME, WIDTH, SEED, "layer")
     if others := [str(name) for name in values.dims if name not in known]:
-        one = f"data.sel({others[0]}={data[others[0]].values[0].item()!r})"
+        one = f"data.sel({others[0]}={data[others[0]].values.tolist()[0]!r})"
         raise InputError(f"the axes {', '.join(known)} alone", f"also {', '.join(others)}", f"Choose by {one}.")
     for name in (GAMMA, WIDTH):
         if name not in values.dims:
