@@ -4,8 +4,11 @@ from simplebias.networks.activations import ACTIVATIONS, Activation, activation,
 from simplebias.networks.antisymmetric import AntiSymmetric
 from simplebias.networks.build import NETWORKS, build, ensemble
 from simplebias.networks.chain import Chain, NeuronGroup, chain_of, with_weights
+from simplebias.networks.compatible import compatible_embedding
 from simplebias.networks.convolution import SmallCNN
+from simplebias.networks.deepening import depth_embedding
 from simplebias.networks.dense import MLP, Affine, ResNet, TwoLayer
+from simplebias.networks.embedding import Embedding
 from simplebias.networks.factorisation import MatrixFactorisation
 from simplebias.networks.initialisation import (
     INITIALISATIONS,
@@ -20,10 +23,17 @@ from simplebias.networks.initialisation import (
 )
 from simplebias.networks.normalisation import fold_normalisation
 from simplebias.networks.phases import Phase, Regime
+from simplebias.networks.random_embedding import global_null_embedding, random_embedding
 from simplebias.networks.surgery import add_null, merge, split
 from simplebias.networks.transformer import Transformer
 from simplebias.networks.two_layer_cnn import Patches, TwoLayerCNN
 from simplebias.networks.vgg import VGG
+from simplebias.networks.widening import (
+    global_split_embedding,
+    null_embedding,
+    split_embedding,
+    symmetry_embedding,
+)
 
 __all__ = [
     "ACTIVATIONS",
@@ -35,6 +45,7 @@ __all__ = [
     "Affine",
     "AntiSymmetric",
     "Chain",
+    "Embedding",
     "Initialisation",
     "LayerScale",
     "MatrixFactorisation",
@@ -51,17 +62,25 @@ __all__ = [
     "add_null",
     "build",
     "chain_of",
+    "compatible_embedding",
+    "depth_embedding",
     "ensemble",
     "fan_in",
     "fold_normalisation",
+    "global_null_embedding",
+    "global_split_embedding",
     "initialisation",
     "merge",
     "named",
+    "null_embedding",
     "phase",
     "power",
+    "random_embedding",
     "ricker",
     "sine",
     "split",
+    "split_embedding",
+    "symmetry_embedding",
     "weight_std",
     "with_weights",
 ]

@@ -232,7 +232,7 @@ def chain_of(network: Any) -> Chain:
             f"a {type(network).__name__}",
             "Build the network from simplebias.networks; of an AntiSymmetric one take first and second.",
         )
-    layers = _layers(network)
+    layers = layers_of(network)
     weights = tuple(np.asarray(layer.effective_weight, np.float64) for layer in layers)
     biases = tuple(
         np.zeros(len(weight)) if layer.effective_bias is None else np.asarray(layer.effective_bias, np.float64)
@@ -247,7 +247,8 @@ def chain_of(network: Any) -> Chain:
     return Chain(weights, biases, activation, shortcut, _pictures(network))
 
 
-def _layers(network: Any) -> tuple[Affine | Normalised, ...]:
+def layers_of(network: Any) -> tuple[Affine | Normalised, ...]:
+    """All layers of a network, from the input, the output layer last."""
     convolutions = itertools.chain(*network.convolutions) if isinstance(network, VGG) else ()
     return (*convolutions, *network.layers)
 
@@ -280,8 +281,12 @@ def with_weights(network: Any, chain: Chain) -> Any:
         >>> with_weights(network, narrow).layers[0].weight.shape
         (3, 2)
     """
-    layers = tuple(map(_refilled, _layers(network), chain.weights, chain.biases))
-    first = len(layers) - len(network.layers)
+    return with_layers(network, tuple(map(_refilled, layers_of(network), chain.weights, chain.biases)))
+
+
+def with_layers(network: Any, layers: tuple[Affine | Normalised, ...]) -> Any:
+    """A network with other layers in the place of its own, as `layers_of` lists them; more dense ones may follow."""
+    first = len(layers_of(network)) - len(network.layers)
     network = eqx.tree_at(lambda one: one.layers, network, layers[first:])
     if not isinstance(network, VGG):
         return network

@@ -8,17 +8,17 @@ import numpy as np
 from simplebias.core.errors import InputError, as_array, check_finite, check_positive
 from simplebias.core.types import ArrayLike
 from simplebias.networks.chain import Chain, NeuronGroup, chain_of, with_weights
+from simplebias.networks.widening import split_embedding
 
 
 def split(network: Any, layer: int, neuron: int, shares: Sequence[float | int] = (0.5, 0.5)) -> Any:
     """Replace a neuron by copies that share its output weights: the output stays the same.
 
-    Each copy has the neuron's input weights and bias; copy i has `shares[i]` times its output weights. With any shares
-    of sum 1, negative ones included, a critical point stays critical (the embedding principle).
+    The network of `split_embedding`, without the map that leads to it. A critical point stays critical.
 
     Args:
-        network: a TwoLayer, MLP, ResNet, SmallCNN or VGG; in a ResNet the neuron is split in every hidden layer, a
-            kernel is the neuron of a convolution, and a normalisation is folded into the weights.
+        network: a TwoLayer, MLP, ResNet, SmallCNN, VGG or TwoLayerCNN; in a ResNet the neuron is split in every hidden
+            layer, a kernel is the neuron of a convolution, and a normalisation is folded into the weights.
         layer: hidden layer, counted from 1.
         neuron: index in the layer, from 0.
         shares: of each copy; their sum is 1. The first copy stands in the neuron's place, the others at the end.
@@ -39,28 +39,20 @@ def split(network: Any, layer: int, neuron: int, shares: Sequence[float | int] =
         >>> [len(one.input_weights) for one in wide.neurons()]
         [5, 6]
     """
-    chain, group = _find(network, layer)
-    check_positive(neuron, "neuron", integer=True, zero=True)
-    if neuron >= group.count:
-        raise InputError(f"neuron below {group.count}, the width of layer {layer}", repr(neuron))
-    parts = np.asarray(as_array(shares, "shares"), np.float64)
-    if parts.ndim != 1 or not parts.size or not abs(parts.sum() - 1) <= 1e-6 * max(1.0, np.abs(parts).sum()):
-        raise InputError("shares of sum 1", repr(shares), "They divide the output weights among the copies.")
-    identity, more = np.eye(group.count), np.zeros((len(parts) - 1, group.count))
-    more[:, neuron] = 1
-    expansion = np.concatenate([identity, parts[1:] * identity[:, [neuron]]], axis=1)
-    expansion[neuron, neuron] = 1 - parts[1:].sum()
-    return with_weights(network, chain.edit(group, np.concatenate([identity, more]), expansion))
+    return split_embedding(network, layer, neuron, shares).network
 
 
 def add_null(network: Any, layer: int, count: int = 1, *, bias: float | int = 0.0) -> Any:
     """Add neurons with zero input weights and zero output weights: the output stays the same.
 
+    `null_embedding` does the same where a critical point stays critical too, and refuses it elsewhere.
+
     Args:
         network: a TwoLayer, MLP, ResNet, SmallCNN or VGG; in a ResNet they are added to every hidden layer.
         layer: hidden layer, counted from 1.
         count: how many.
-        bias: of the new neurons; any value keeps a critical point critical where the next layer has a bias.
+        bias: of the new neurons. Where the next layer has a bias and is no convolution, any value keeps a critical
+            point critical; elsewhere those with σ(bias) = 0.
 
     Returns:
         The wider network.
