@@ -113,7 +113,7 @@ def inertia_of(matrix: ArrayLike, *, tolerance: float = TOLERANCE) -> Inertia:
     finite(given, "matrix")
     if not np.allclose(given, given.T, rtol=0, atol=1e-6 * np.abs(given).max()):
         raise InputError("a symmetric matrix", "another", "Take (matrix + matrix.T) / 2 if that is meant.")
-    return _counted(given, tolerance)
+    return counted(given, tolerance)
 
 
 def inertia(
@@ -156,7 +156,7 @@ def inertia(
     """
     check_positive(tolerance, "tolerance")
     matrix = hessian(network, task, block=block, memory_limit=memory_limit, key=key)
-    return _counted(matrix, tolerance)
+    return counted(matrix, tolerance)
 
 
 def split_inertia(
@@ -210,7 +210,7 @@ def split_inertia(
         True
     """
     own = inertia(network, task, tolerance=tolerance, key=key)
-    return own + _counted(split_block(network, task, layer=layer, neuron=neuron, share=share, key=key), tolerance)
+    return own + counted(split_block(network, task, layer=layer, neuron=neuron, share=share, key=key), tolerance)
 
 
 def split_block(
@@ -309,7 +309,8 @@ def _probe(surface: Surface, layer: int, neuron: int) -> tuple[Array, Array]:
     return jnp.einsum("o,ojk->jk", after[:, neuron], found[:, 1:]), found[:, 0]
 
 
-def _counted(matrix: np.ndarray, tolerance: float) -> Inertia:
+def counted(matrix: np.ndarray, tolerance: float) -> Inertia:
+    """Inertia of a symmetric matrix, warned of where doubtful."""
     found = Inertia(np.linalg.eigvalsh(matrix), float(tolerance))
     if found.doubtful.size:
         warnings.warn(
