@@ -22,7 +22,9 @@ def test_phase_tells_the_boundary_and_writes_the_page(made):
     assert done.exit_code == 0, done.output
     assert "12 stopped" in done.output or "completed" in done.output
     assert "theory 1.20" in done.output
-    assert (folder / "report.html").read_text().count("Phase diagram") >= 1
+    page = (folder / "report.html").read_text()
+    for words in ("Phase diagram", "One cell", "Neurons of every cell", "The boundary", "arXiv:2007.07497"):
+        assert words in page
     assert simplebias.open_sweep(folder)["loss"].dims == ("gamma", "gamma_prime", "width", "seed")
 
 

@@ -18,6 +18,8 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on with the sweep in 
 Status = Annotated[bool, typer.Option("--status", help="Only say how far the sweep in --out has come.")]
 Memory = Annotated[float, typer.Option(help="GiB that all trainings at once may take.")]
 INTERRUPTED = 130
+PHASE = ("relative_change", "features", "fit")
+"""What a phase diagram is made of."""
 
 
 def sweep(
@@ -84,7 +86,7 @@ def phase(
             "seed": seeds,
         }
         specification = Specification(
-            axes, settings={"activation": activation, "data": data, "limit": limit}, measures=("relative_change",),
+            axes, settings={"activation": activation, "data": data, "limit": limit}, measures=PHASE,
             steps=steps, until=until, experiment="phase", precision=precision,
         )  # fmt: skip
         found, folder = _run(specification, "phase", out, workers, memory, resume)
@@ -172,19 +174,16 @@ def _diagram(found: "xarray.Dataset", folder: Path) -> None:
     """Write the diagram as a page, and say where the boundary lies."""
     from simplebias.core.run import Run
     from simplebias.sweeps import phase_diagram
+    from simplebias.sweeps.store import Store
+    from simplebias.sweeps.summary import data_card, summarise
 
-    diagram = phase_diagram(found)
-    run = Run(diagram, provenance={"summary": {"title": "Phase diagram", "headline": _headline(diagram)}})
-    page = run.report(folder / "report.html")
+    diagram, store = phase_diagram(found), Store(folder)
+    summary = summarise(diagram)
+    details = {"summary": summary, "data": data_card(store.specification)}
+    page = Run(diagram, provenance=store.provenance | details).report(folder / "report.html")
     for prime in diagram["gamma_prime"].values:
         row = diagram.sel(gamma_prime=prime)
         measured, theory = float(row["boundary"]), float(row["predicted_boundary"])
         shown = "not crossed" if measured != measured else f"{measured:.3f}"
         typer.echo(f"γ′ = {prime:+.2f}: slope 0 at γ = {shown}, theory {theory:.2f}")
-    typer.echo(f"\nReport: {page}")
-
-
-def _headline(diagram: "xarray.Dataset") -> str:
-    slope = diagram["slope"]
-    share = 100 * float((slope > 0).sum()) / max(int(slope.notnull().sum()), 1)
-    return f"Input weights move without bound as the width grows at {share:.0f} % of the points of this grid."
+    typer.echo(f"\n{summary['headline']}\nReport: {page}")

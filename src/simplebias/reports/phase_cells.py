@@ -233,7 +233,7 @@ class _Cells:
         shape = layout(400, margin={"l": 56, "r": 12, "t": 84, "b": 48}, legend={"y": 1.13})
         axes = [self._fit_axes(), self._feature_axes(), self._change_axes()]
         beside, below = panels(3, 3, gap=0.09), panels(3, 1, rise=0.1)
-        narrow: dict[str, Any] = {"height": 1040}
+        narrow: dict[str, Any] = {"height": 1000, "legend.y": 1.03}
         for index, (across, up) in enumerate(axes):
             suffix = "" if index == 0 else str(index + 1)
             shape[f"xaxis{suffix}"] = across | {"domain": beside[index]["x"], "anchor": f"y{suffix}"}
@@ -272,7 +272,10 @@ class _Cells:
         ends = span(self.widths.astype(float), log=True)
         title = str(self.change.attrs.get("long_name", "relative change"))
         across = log_axis("width", range=ends, **ticks, tickfont={"size": 12})
-        return across, log_axis(label(title), autorange=True, dtick="D2", tickfont={"size": 13})
+        low, high = (int(np.floor(end)) for end in span(self.change.values, log=True))
+        every = [factor * 10.0**decade for decade in range(low - 1, high + 2) for factor in (1, 2, 5)]
+        shown = {"tickvals": every, "ticktext": [number(one) for one in every], "tickfont": {"size": 12}}
+        return across, log_axis(label(title), autorange=True, **shown)
 
 
 def _grid(reading: Reading, slope: Variable, features: xr.DataArray, limit: float) -> Figure:

@@ -27,6 +27,7 @@ def _figure(reading: Reading, variable: Variable) -> Figure:
     middle = median(variable.values[:, 0])
     across = middle.T if variable.dims.index(GAMMA) == 0 else middle
     bar = {"title": {"text": variable.label, "side": "right", "font": {"size": 12}}, "thickness": 12, "outlinewidth": 0}
+    bar |= {"ticksuffix": " "}  # keeps the title off the numbers
     trace: dict[str, Any] = {"type": "heatmap", "x": gamma, "y": prime, "z": across, "zmin": -LIMIT, "zmax": LIMIT}
     trace |= {"colorscale": [list(stop) for stop in SIGNED], "colorbar": bar, "name": "", "showlegend": False}
     trace |= _hover(reading, variable)
