@@ -25,6 +25,8 @@ MEMORY = 2**30
 """Bytes that the slots of one bundle may take, by default."""
 SLOTS = 16
 """Most slots of a bundle: more of them would step no faster."""
+CACHE = 2**19
+"""Bytes of parameters in all slots together: what a core's cache does not hold steps at half the speed."""
 COPIES = 6
 """Arrays of the size of a network's parameters that a training holds at once, besides gradients at single points."""
 EAGER = 0.25
@@ -35,7 +37,7 @@ STEPS = 2000
 
 @functools.lru_cache(maxsize=64)
 def slots_of(specification: Specification, shape: Hashable, memory: float = MEMORY) -> int:
-    """How many networks of a shape are trained side by side, by the memory they take.
+    """How many networks of a shape are trained side by side, by the memory they take and what a cache holds of it.
 
     Args:
         specification: the sweep.
@@ -47,16 +49,16 @@ def slots_of(specification: Specification, shape: Hashable, memory: float = MEMO
 
     Example:
         >>> from simplebias.sweeps.layout import lay_out
-        >>> grid = Specification({"width": [100, 10_000_000], "seed": 20}, experiment="phase")
+        >>> grid = Specification({"width": [100, 8000, 10_000_000], "seed": 20}, experiment="phase")
         >>> [slots_of(grid, one) for one in lay_out(grid).shapes]
-        [1, 16]
+        [1, 2, 16]
     """
     kind, layout = experiment(specification.experiment), lay_out(specification)
     made = eqx.filter_eval_shape(kind.build(shape, None), _numbers(specification, layout.first(shape)))
     leaves = jax.tree.leaves(eqx.filter(made.network, lambda leaf: hasattr(leaf, "shape")))
     taken = sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
     most = int(memory / max(taken * (COPIES + kind.task(shape).size), 1))
-    return max(1, min(most, SLOTS, layout.size))
+    return max(1, min(most, CACHE // max(taken, 1), SLOTS, layout.size))
 
 
 @functools.lru_cache(maxsize=64)

@@ -93,7 +93,6 @@ class Slots(eqx.Module):
         return _plan(own, self.task, self.points)
 
 
-@eqx.filter_jit
 def fill(
     build: Build,
     numbers: PyTree,
@@ -115,7 +114,12 @@ def fill(
     Returns:
         The slots.
     """
+    fresh = _start(build, numbers, task, points)  # drawing is what takes long to compile: one program for both uses
+    return fresh if old is None or replace is None else _chosen(replace, fresh, old)
 
+
+@eqx.filter_jit
+def _start(build: Build, numbers: PyTree, task: Task, points: Points) -> Slots:
     def start(one: PyTree) -> tuple[Own, Member, Fixed]:
         made = build(one)
         static = eqx.filter(made.network, eqx.is_array, inverse=True)
@@ -124,16 +128,17 @@ def fill(
         return own, *begin(_plan(own, task, points), made.network, made.key)
 
     own, members, fixed = eqx.filter_vmap(start)(numbers)
-    fresh = Slots(own, members, fixed, jnp.zeros(members.loss.shape, jnp.int32), task, points)
-    if old is None or replace is None:
-        return fresh
+    return Slots(own, members, fixed, jnp.zeros(members.loss.shape, jnp.int32), task, points)
 
+
+@eqx.filter_jit
+def _chosen(replace: Bool[Array, " slots"], fresh: Slots, old: Slots) -> Slots:
     def choose(new: Any, before: Any) -> Any:
         return jax.vmap(jax.lax.select)(replace, new, before) if eqx.is_array(new) else new
 
     parts = (fresh.own, fresh.members, fresh.fixed, fresh.step), (old.own, old.members, old.fixed, old.step)
     own, members, fixed, step = jax.tree.map(choose, *parts)
-    return Slots(own, members, fixed, step, task, points)
+    return Slots(own, members, fixed, step, old.task, old.points)
 
 
 def _plan(own: Own, task: Task, points: Points) -> Plan:
