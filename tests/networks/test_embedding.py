@@ -23,109 +23,8 @@ from simplebias.networks import (
 )
 from simplebias.networks.embedding import Plan
 
-STEP = 1e-20  # of complex differentiation, which loses no digits
-POINTS = 60
 
-
-def parts(network):
-    """Weight and bias of each layer; a list, for the twin knows nothing of the package."""
-    return [
-        (np.asarray(layer.weight), np.zeros(0) if layer.bias is None else np.asarray(layer.bias))
-        for layer in network.layers
-    ]
-
-
-class Twin:
-    """Outputs, and gradient and Hessian of the mean square, of a network in NumPy, these of tanh only."""
-
-    def __init__(self, network, x, function=np.tanh):
-        self.parts, self.x, self.shortcut, self.function = parts(network), x, isinstance(network, ResNet), function
-        self.theta = np.concatenate([one.ravel() for pair in self.parts for one in pair])
-
-    def layers(self, theta):
-        found, start = [], 0
-        for weight, bias in self.parts:
-            middle, end = start + weight.size, start + weight.size + bias.size
-            found.append((theta[start:middle].reshape(weight.shape), theta[middle:end] if bias.size else 0.0))
-            start = end
-        return found
-
-    def run(self, theta):
-        h = [self.x]
-        *hidden, (weight, bias) = self.layers(theta)
-        for place, (inner, shift) in enumerate(hidden):
-            h.append(self.function(h[-1] @ inner.T + shift) + (h[-1] if self.shortcut and place else 0))
-        return h, h[-1] @ weight.T + bias
-
-    def gradient(self, theta, y):
-        h, outputs = self.run(theta)
-        back, found = 2 * (outputs - y) / y.size, []
-        layers = self.layers(theta)
-        for place in range(len(layers) - 1, -1, -1):
-            (weight, _), (_, bias) = layers[place], self.parts[place]
-            delta = back
-            if place < len(layers) - 1:
-                a = h[place + 1] - (h[place] if self.shortcut and place else 0)
-                delta = back * (1 - a**2)
-            found.append(np.concatenate([(delta.T @ h[place]).ravel(), delta.sum(axis=0)[: bias.size]]))
-            passed = self.shortcut and 0 < place < len(layers) - 1
-            back = delta @ weight + (back if passed else 0)
-        return np.concatenate(found[::-1])
-
-    def differentiate(self, function):
-        steps = 1j * STEP * np.eye(self.theta.size)
-        return np.stack([np.imag(function(self.theta + step)) / STEP for step in steps], axis=-1)
-
-    def slope(self, y):
-        return np.abs(self.gradient(self.theta, y)).max()
-
-    def outputs(self):
-        return self.run(self.theta)[1]
-
-    def critical_values(self, draw):
-        """Targets f - e with Jᵀe = 0, of which any θ is a critical point."""
-        jacobian = self.differentiate(lambda theta: self.run(theta)[1]).reshape(-1, self.theta.size)
-        noise = draw.normal(size=len(jacobian))
-        left = np.linalg.svd(jacobian, full_matrices=False)[0]
-        for _ in range(2):
-            noise = noise - left @ (left.T @ noise)
-        return self.outputs() - noise.reshape(self.outputs().shape)
-
-    def inertia(self, y, tolerance=1e-10):
-        hessian = self.differentiate(lambda theta: self.gradient(theta, y))
-        assert np.allclose(hessian, hessian.T, rtol=0, atol=1e-12)
-        values = np.linalg.eigvalsh(hessian)
-        bound = tolerance * np.abs(values).max()
-        return np.array([(values > bound).sum(), (np.abs(values) <= bound).sum(), (values < -bound).sum()])
-
-
-class PictureTwin(Twin):
-    """A tanh SmallCNN of two convolutions of 4 × 4 pixels; the gradient is that of complex differentiation."""
-
-    def run(self, theta):
-        picture, (first, second, inner, last) = self.x.reshape(-1, 4, 4, 1), self.layers(theta)
-        for weight, bias in (first, second):
-            wide = np.pad(picture, ((0, 0), (1, 1), (1, 1), (0, 0)))
-            taps = [wide[:, i : i + 4, j : j + 4] for i in range(3) for j in range(3)]
-            picture = np.tanh(np.concatenate(taps, axis=3) @ weight.T + bias)
-        cells = np.stack([picture[:, i::2, j::2] for i in range(2) for j in range(2)])
-        pooled = np.take_along_axis(cells, cells.real.argmax(axis=0)[None], axis=0)[0]
-        hidden = np.tanh(pooled.reshape(len(pooled), -1) @ inner[0].T + inner[1])
-        return None, hidden @ last[0].T + last[1]
-
-    def gradient(self, theta, y):
-        return self.differentiate(lambda moved: ((self.run(moved)[1] - y) ** 2).mean())
-
-
-def drawn(network, seed=0):
-    """The network with Gaussian weights in every layer, biases of the output layer too."""
-    draw = np.random.default_rng(seed)
-    return jax.tree.map(
-        lambda a: jnp.asarray(0.8 * draw.normal(size=a.shape)) if eqx.is_inexact_array(a) else a, network
-    )
-
-
-def networks(key):
+def networks(key, drawn):
     return {
         "two-layer": drawn(TwoLayer(2, 1, 3, output_bias=True, key=key)),
         "mlp": drawn(MLP(2, 1, (2, 2), key=key)),
@@ -135,7 +34,11 @@ def networks(key):
 
 def block(network):
     """Copies and a null neuron in every layer."""
-    return [[0, 1, 1, -1]] if isinstance(network, ResNet) else [[0, *range(len(w)), -1] for w, _ in parts(network)[:-1]]
+    return (
+        [[0, 1, 1, -1]]
+        if isinstance(network, ResNet)
+        else [[0, *range(len(layer.weight)), -1] for layer in network.layers[:-1]]
+    )
 
 
 OPERATORS = {
@@ -149,33 +52,23 @@ OPERATORS = {
         .then(lambda one: null_embedding(one, 1, bias=-0.3))
         .then(lambda one: split_embedding(one, 1, 2))
     ),
-    "symmetry": lambda n, key: symmetry_embedding(n, 1, order=[1, 0, 2][: len(parts(n)[0][1])], factors=signs(n)),
+    "symmetry": lambda n, key: symmetry_embedding(n, 1, order=[1, 0, 2][: len(n.layers[0].weight)], factors=signs(n)),
 }
 
 
 def signs(network):
-    return [-1, 1, -1][: len(parts(network)[0][1])]
-
-
-@pytest.fixture
-def draw():
-    return np.random.default_rng(7)
-
-
-@pytest.fixture
-def x(draw):
-    return draw.normal(size=(POINTS, 2))
+    return [-1, 1, -1][: len(network.layers[0].weight)]
 
 
 @pytest.mark.parametrize("name", ["two-layer", "mlp", "resnet"])
 @pytest.mark.parametrize("operator", OPERATORS)
-def test_outputs_and_critical_points_are_kept_and_inertia_never_falls(name, operator, key, draw, x, float64):
-    network = networks(key)[name]
-    narrow = Twin(network, x)
+def test_outputs_and_critical_points_are_kept(name, operator, key, draw, x, twin, drawn, float64):
+    network = networks(key, drawn)[name]
+    narrow = twin(network, x)
     assert np.allclose(narrow.outputs(), jax.vmap(network)(jnp.asarray(x)), rtol=0, atol=1e-13)
     y = narrow.critical_values(draw)
     found = OPERATORS[operator](network, key)
-    wide = Twin(found.network, x)
+    wide = twin(found.network, x)
     assert np.abs(wide.outputs() - narrow.outputs()).max() < 1e-13
     assert narrow.slope(y) < 1e-14
     assert wide.slope(y) < 1e-13
@@ -188,33 +81,33 @@ def test_outputs_and_critical_points_are_kept_and_inertia_never_falls(name, oper
         assert (after == before).all()
 
 
-def test_zeros_are_as_many_as_predicted(key, draw, x, float64):
+def test_zeros_are_as_many_as_predicted(key, draw, x, twin, drawn, float64):
     """One zero for each neuron that is added, one more for each pair of them in neighbouring layers."""
-    network = networks(key)["mlp"]
-    y = Twin(network, x).critical_values(draw)
-    assert Twin(network, x).inertia(y)[1] == 0
+    network = networks(key, drawn)["mlp"]
+    y = twin(network, x).critical_values(draw)
+    assert twin(network, x).inertia(y)[1] == 0
     both = {"indices": [[0, 1, 1], [0, 0, 1]], "key": key}
     cases = [(random_embedding(network, **both), 3), (global_split_embedding(network), 24)]
     cases += [(split_embedding(network, layer, 0, (0.3, 0.7)), 1) for layer in (1, 2)]
     for found, zeros in cases:
-        assert found.degeneracy == zeros == Twin(found.network, x).inertia(y)[1]
-    tied = networks(key)["resnet"]
-    y = Twin(tied, x).critical_values(draw)
-    assert Twin(tied, x).inertia(y)[1] == 0
+        assert found.degeneracy == zeros == twin(found.network, x).inertia(y)[1]
+    tied = networks(key, drawn)["resnet"]
+    y = twin(tied, x).critical_values(draw)
+    assert twin(tied, x).inertia(y)[1] == 0
     found = split_embedding(tied, 1, 0, (0.3, 0.7))
-    assert found.degeneracy == 3 == Twin(found.network, x).inertia(y)[1]  # two pairs of layers, one more neuron
+    assert found.degeneracy == 3 == twin(found.network, x).inertia(y)[1]  # two pairs of layers, one more neuron
 
 
-def test_what_breaks_a_condition_is_no_critical_point_and_refused(key, draw, x, float64):
-    network = networks(key)["mlp"]
-    y = Twin(network, x).critical_values(draw)
-    base = Twin(network, x).outputs()
+def test_what_breaks_a_condition_is_no_critical_point_and_refused(key, draw, x, twin, drawn, float64):
+    network = networks(key, drawn)["mlp"]
+    y = twin(network, x).critical_values(draw)
+    base = twin(network, x).outputs()
     indices, beta = [[0, 1, 1], [0, 1, 1]], [[1, 0.5, 0.5], [1, 0.4, 0.6]]
     good = compatible_embedding(network, indices=indices, beta=beta)
     alpha = [part.copy() for part in good.chosen["alpha"]]
     alpha[0][1, 1:] += (0.2, -0.2)  # still of sum 1 over the copies of a source, but not over those of the target
-    broken = Twin(Plan(good.function.indices, tuple(alpha), good.function.biases)(network), x)
-    assert Twin(good.network, x).slope(y) < 1e-13
+    broken = twin(Plan(good.function.indices, tuple(alpha), good.function.biases)(network), x)
+    assert twin(good.network, x).slope(y) < 1e-13
     assert np.abs(broken.outputs() - base).max() < 1e-13
     assert broken.slope(y) > 1e-6
     with pytest.raises(InputError, match=r"the backward condition in layer 2: .*residual 0\.08"):
@@ -228,29 +121,29 @@ def test_what_breaks_a_condition_is_no_critical_point_and_refused(key, draw, x, 
         compatible_embedding(network, indices=[[0, 1], [0, 0]])
 
 
-def test_a_null_neuron_has_zero_weights_and_a_bias_above(key, draw, x, float64):
-    network = networks(key)["mlp"]
-    y = Twin(network, x).critical_values(draw)
+def test_a_null_neuron_has_zero_weights_and_a_bias_above(key, draw, x, twin, drawn, float64):
+    network = networks(key, drawn)["mlp"]
+    y = twin(network, x).critical_values(draw)
     null = null_embedding(network, 1, bias=0.7).network
     weight = jnp.asarray(np.concatenate([network.layers[0].weight, [[1.5, -1]]]))
-    reading = Twin(eqx.tree_at(lambda n: n.layers[0].weight, null, weight), x)
-    assert np.abs(reading.outputs() - Twin(network, x).outputs()).max() < 1e-13
-    assert Twin(null, x).slope(y) < 1e-13
+    reading = twin(eqx.tree_at(lambda n: n.layers[0].weight, null, weight), x)
+    assert np.abs(reading.outputs() - twin(network, x).outputs()).max() < 1e-13
+    assert twin(null, x).slope(y) < 1e-13
     assert reading.slope(y) > 1e-4
     bare = drawn(TwoLayer(2, 1, 1, key=key))  # few features: they span no constant
-    y = Twin(bare, x).critical_values(draw)
-    assert Twin(null_embedding(bare, 1).network, x).slope(y) < 1e-13
+    y = twin(bare, x).critical_values(draw)
+    assert twin(null_embedding(bare, 1).network, x).slope(y) < 1e-13
     forced = null_embedding(bare, 1).network
     bias = jnp.asarray([*np.asarray(bare.layers[0].bias), 0.7])
-    forced = Twin(eqx.tree_at(lambda n: n.layers[0].bias, forced, bias), x)
+    forced = twin(eqx.tree_at(lambda n: n.layers[0].bias, forced, bias), x)
     assert forced.slope(y) > 1e-4
     with pytest.raises(InputError, match=r"the bias condition in layer 2: .*has no bias; got residual 0\.6"):
         null_embedding(bare, 1, bias=0.7)
-    assert np.abs(Twin(global_null_embedding(bare, key=key).network, x).slope(y)) < 1e-13
+    assert np.abs(twin(global_null_embedding(bare, key=key).network, x).slope(y)) < 1e-13
 
 
-def test_the_map_is_affine_and_the_same_for_all_networks(key, float64):
-    network = networks(key)["mlp"]
+def test_the_map_is_affine_and_the_same_for_all_networks(key, drawn, flat, float64):
+    network = networks(key, drawn)["mlp"]
     found = random_embedding(network, indices=[[0, 1, 1, -1], [0, 0, 1, -1]], key=key)
     other = drawn(network, seed=5)
     mixed = jax.tree.map(lambda a, b: 0.3 * a + 0.7 * b if eqx.is_array(a) else a, network, other)
@@ -273,35 +166,30 @@ def test_the_map_is_affine_and_the_same_for_all_networks(key, float64):
         found(drawn(MLP(2, 1, (2, 3), key=key)))
 
 
-def flat(network):
-    return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(eqx.filter(network, eqx.is_inexact_array))])
-
-
-def test_symmetries_follow_the_activation(key, x, float64):
-    cases = {"relu": ([2.0, 0.25], lambda z: np.maximum(z, 0)), "xtanh": ([-1, 1], lambda z: z * np.tanh(z))}
-    for name, (factors, function) in {**cases, "sin": ([-1, -1], np.sin)}.items():
+def test_symmetries_follow_the_activation(key, x, twin, drawn, float64):
+    for name, factors in {"relu": [2.0, 0.25], "xtanh": [-1, 1], "sin": [-1, -1]}.items():
         network = drawn(MLP(2, 1, (2, 2), activation=name, key=key))
         moved = symmetry_embedding(network, 1, order=[1, 0], factors=factors).network
-        assert np.abs(Twin(moved, x, function).outputs() - Twin(network, x, function).outputs()).max() < 1e-13
+        assert np.abs(twin(moved, x).outputs() - twin(network, x).outputs()).max() < 1e-13
         assert np.abs(np.asarray(moved.layers[0].weight - network.layers[0].weight)).max() > 0.1
     with pytest.raises(InputError, match="not homogeneous"):
-        symmetry_embedding(networks(key)["mlp"], 1, factors=[2.0, 1.0])
+        symmetry_embedding(networks(key, drawn)["mlp"], 1, factors=[2.0, 1.0])
     with pytest.raises(InputError, match="neither odd nor even"):
         symmetry_embedding(drawn(MLP(2, 1, 2, 1, activation="relu", key=key)), 1, factors=[-1.0, 1.0])
     with pytest.raises(InputError, match="each once"):
-        symmetry_embedding(networks(key)["mlp"], 1, order=[0, 0])
+        symmetry_embedding(networks(key, drawn)["mlp"], 1, order=[0, 0])
 
 
-def test_kernels_are_split_as_neurons_and_their_borders_are_seen(key, draw, float64):
+def test_kernels_are_split_as_neurons_and_their_borders_are_seen(key, draw, picture_twin, drawn, float64):
     """A null kernel that gives a constant is read by the next kernels beside zeros: no critical point stays one."""
     x = draw.normal(size=(60, 16))
     network = drawn(SmallCNN((4, 4), 1, channels=(1, 2), width=1, activation="tanh", key=key))
-    narrow = PictureTwin(network, x)
+    narrow = picture_twin(network, x)
     assert np.allclose(narrow.outputs()[:5], jax.vmap(network)(jnp.asarray(x[:5])), rtol=0, atol=1e-13)
     y = narrow.critical_values(draw)
 
     def slope(network):
-        twin = PictureTwin(network, x)
+        twin = picture_twin(network, x)
         assert np.abs(twin.outputs() - narrow.outputs()).max() < 1e-13
         return twin.slope(y)
 

@@ -82,7 +82,7 @@ def compatible_embedding(
     biases = _biases(frame, layers, factors, _constants(null_biases, layers[:-1]), bound)
     plan, small = Plan(tuple(layers[:-1]), tuple(factors), tuple(biases)), folded(network)
     constants = tuple(bias[index == NULL] for bias, index in zip(biases[:-1], layers[:-1], strict=True))
-    chosen = {"alpha": plan.alpha, "beta": tuple(found), "null_biases": constants}
+    chosen = {"indices": tuple(maps), "alpha": plan.alpha, "beta": tuple(found), "null_biases": constants}
     steps = (f"widths {frame.widths} → {tuple(wide)}",)
     return Embedding(small, plan(small), plan, steps, frame.degeneracy(wide), chosen)
 
