@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from simplebias.core.errors import InputError
-from simplebias.networks import MLP, Phase, Regime, TwoLayer
+from simplebias.networks import MLP, AntiSymmetric, Phase, Regime, ResNet, TwoLayer
 
 
 @pytest.mark.parametrize(
@@ -71,10 +71,30 @@ def test_a_drawn_network_is_found_within_its_sampling_error():
     assert Phase.of(layer).regime is Regime.LINEAR
 
 
+def test_networks_of_one_hidden_layer_are_placed_alike():
+    network = TwoLayer(2, 1, 300, initialisation="ntk", key=jax.random.key(0))
+    plain = MLP(2, 1, 300, 1, initialisation="ntk", key=jax.random.key(0))
+    assert Phase.of(plain) == Phase.of(network) == Phase.of(AntiSymmetric(network))
+    (neurons,) = network.neurons()
+    # multipliers are in the weights that neurons show: κ is the same, κ' is not
+    assert Phase.of(neurons).gamma == pytest.approx(Phase.of(network).gamma, abs=1e-6)
+    assert Phase.of(neurons).gamma_prime == pytest.approx(Phase.of(network).gamma_prime + 0.5, abs=1e-6)
+
+
+def test_layers_of_a_deep_network_are_placed_pair_by_pair():
+    network = MLP(2, 1, 200, 3, initialisation="mean-field", key=jax.random.key(0))
+    points = Phase.of_layers(network)
+    for point, gamma in zip(points, (0.5, 1.0, 1.5), strict=True):  # multipliers 1, m^-½, m^-½, 1/m; all std 1
+        assert point.gamma == pytest.approx(gamma, abs=0.03)
+        assert point.gamma_prime == pytest.approx(0, abs=0.03)
+
+
 def test_what_has_no_place_is_refused():
     network = TwoLayer(1, 1, 10, key=jax.random.key(0))
     for bad, words in [
-        (np.ones(3), "a TwoLayer, or Neurons"),
+        (np.ones(3), "a TwoLayer or an MLP, or Neurons"),
+        (MLP(1, 1, 5, 2, key=jax.random.key(0)), r"2 hidden layers. Phase.of_layers\(network\)"),
+        (ResNet(1, 1, 5, 2, key=jax.random.key(0)), "a ResNet"),
         (jax.tree.map(lambda x: 0 * x, network), "not all 0"),
         (jax.tree.map(lambda x: np.nan * x, network), "NaN"),
         (TwoLayer(1, 1, 1, key=jax.random.key(0)), "at least 2"),

@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+import itertools
 import math
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 
 from simplebias.core.errors import InputError, check_positive
 from simplebias.core.snapshot import Neurons
-from simplebias.networks.dense import TwoLayer
+from simplebias.networks.antisymmetric import AntiSymmetric
+from simplebias.networks.dense import MLP, TwoLayer
 from simplebias.networks.initialisation import Initialisation
 from simplebias.networks.initialisation import initialisation as find_initialisation
 
@@ -194,11 +196,12 @@ class Phase:
         Standard deviations are taken about 0 over all weights of a layer, biases included where they are not all 0.
 
         Args:
-            weights: a TwoLayer before training, or the Neurons of a hidden layer with their output weights (α is 1
-                then: multipliers are in the weights).
+            weights: a TwoLayer before training, or an MLP with one hidden layer; an AntiSymmetric of one, which is
+                placed as one of its copies; or the Neurons of a hidden layer with their output weights (multipliers
+                are in the weights then, and count as trained).
 
         Returns:
-            The point. A layer of a deeper network is placed by what it reads and what reads it, as if it stood alone.
+            The point.
 
         Raises:
             InputError: for anything else, fewer than two neurons, or a layer of which all weights are zero.
@@ -210,25 +213,77 @@ class Phase:
             >>> abs(point.gamma - 1.5) < 0.01, abs(point.gamma_prime - 0.2) < 0.01
             (True, True)
         """
-        if isinstance(weights, TwoLayer):
-            first, last = weights.layers
-            rows, bias, outgoing = first.weight, first.bias, last.weight
-            alpha = 1 / abs(first.multiplier * last.multiplier)
-        elif isinstance(weights, Neurons) and weights.output_weights is not None:
-            rows, bias, outgoing, alpha = weights.input_weights, weights.bias, weights.output_weights, 1.0
-        else:
-            got = "Neurons without output weights" if isinstance(weights, Neurons) else f"a {type(weights).__name__}"
-            raise InputError("a TwoLayer, or Neurons with output weights", got)
-        extended = np.ravel(rows)
-        if bias is not None and np.any(np.asarray(bias)):
-            extended = np.concatenate([extended, np.ravel(bias)])
+        if isinstance(weights, Neurons):
+            if weights.output_weights is None:
+                raise InputError("a TwoLayer, or Neurons with output weights", "Neurons without output weights")
+            incoming, outgoing = (weights.input_weights, weights.bias), weights.output_weights
+            return cls._measured(incoming, outgoing, 1.0)
+        first, *others = cls.of_layers(weights)
+        if others:
+            raise InputError(
+                "a network with one hidden layer", f"{1 + len(others)} hidden layers",
+                "Phase.of_layers(network) places each of them with the weights that read it.",
+            )  # fmt: skip
+        return first
+
+    @classmethod
+    def of_layers(cls, network: Any) -> "tuple[Phase, ...]":
+        """The point of every hidden layer with the weights that read it, as if the two were a network of their own.
+
+        The theory is that of few inputs. From the second hidden layer on there are as many inputs as neurons, and input
+        weights move less than the point says: see `simplebias.sweeps.place`.
+
+        Args:
+            network: a TwoLayer or MLP before training, or an AntiSymmetric of one.
+
+        Returns:
+            The points, from the input.
+
+        Raises:
+            InputError: for anything else, fewer than two neurons, or a layer of which all weights are zero.
+
+        Example:
+            >>> import jax
+            >>> network = MLP(1, 1, 1000, 2, initialisation="ntk", key=jax.random.key(0))
+            >>> [f"{point.gamma:.1f}" for point in Phase.of_layers(network)]
+            ['0.5', '1.0']
+        """
+        one = network.first if isinstance(network, AntiSymmetric) else network
+        if not isinstance(one, (TwoLayer, MLP)):
+            got = f"a {type(network).__name__}"
+            raise InputError("a TwoLayer or an MLP, or Neurons with output weights", got)
+        return tuple(
+            cls._measured((layer.weight, layer.bias), reader.weight, 1 / abs(layer.multiplier * reader.multiplier))
+            for layer, reader in itertools.pairwise(one.layers)
+        )
+
+    @classmethod
+    def _measured(cls, incoming: tuple[Any, Any], outgoing: Any, alpha: float) -> "Phase":
         return cls.of_scales(
-            alpha, _spread(outgoing, "output weights"), _spread(extended, "input weights"), width=len(rows)
+            alpha,
+            weight_spread(outgoing, None, "output weights"),
+            weight_spread(*incoming, "input weights"),
+            width=len(incoming[0]),
         )
 
 
-def _spread(values: Any, name: str) -> float:
-    array = np.asarray(values, np.float64)
+def weight_spread(weights: Any, bias: Any, name: str) -> float:
+    """Standard deviation about 0 of all weights of a layer, with its biases where they are not all 0.
+
+    Args:
+        weights: of the layer.
+        bias: of the layer, or None.
+        name: what to call them.
+
+    Returns:
+        The std.
+
+    Raises:
+        InputError: for weights that are not finite, or all 0.
+    """
+    array = np.asarray(weights, np.float64).ravel()
+    if bias is not None and np.any(np.asarray(bias)):
+        array = np.concatenate([array, np.asarray(bias, np.float64).ravel()])
     if not np.all(np.isfinite(array)):
         raise InputError(f"finite {name}", "NaN or infinite ones")
     spread = float(np.sqrt(np.mean(array**2)))
