@@ -1,4 +1,6 @@
-"""The normalised flow: an independent integration, its invariance, its conservation law, and what it refuses."""
+"""The normalised flow: independent integrations, the length of its steps, what it keeps, and what it refuses."""
+
+import dataclasses
 
 import equinox as eqx
 import jax
@@ -6,11 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from jax.flatten_util import ravel_pytree
 from scipy.integrate import solve_ivp
 
 from simplebias.core.errors import InputError
 from simplebias.core.task import Classification, Regression
-from simplebias.networks import MLP, AntiSymmetric, TwoLayer
+from simplebias.networks import MLP, AntiSymmetric, ResNet, TwoLayer
 from simplebias.training import Gradient, NormalisedFlow, train
 
 X = np.array([-0.5, -1 / 6, 1 / 6, 0.5])
@@ -81,23 +84,84 @@ def _with_multiplier(layer, factor):
 
 
 def conserved(net):
-    w, b, a = parts(net)
-    return a**2 - w**2 - b**2
+    """Of every hidden neuron of a ReLU network, what goes out less what comes in, and what goes out, as squares."""
+    kept, squares = [], []
+    for layer, following in zip(net.layers[:-1], net.layers[1:], strict=True):
+        squares.append(np.sum(np.asarray(following.weight) ** 2, axis=0))
+        kept.append(squares[-1] - np.sum(np.asarray(layer.weight) ** 2, axis=1) - np.asarray(layer.bias) ** 2)
+    return np.concatenate(kept), np.concatenate(squares)
+
+
+def violation(net, updater, steps, key):
+    run = train(net, Regression(X, Y), updater=updater, steps=steps, until=1e-6, key=key)
+    (before, small), (after, large) = conserved(net), conserved(run.network)
+    return np.abs(after - before).max() / np.abs(large - small).max()
 
 
 @pytest.mark.usefixtures("float64")
 def test_conservation_is_of_first_order_in_the_step_and_broken_by_adam(key):
-    task, net = Regression(X, Y), network("phase:1.75,0", key, width=200)
-
-    def violation(updater, steps):
-        run = train(net, task, updater=updater, steps=steps, until=1e-6, key=key)
-        grown = np.abs(np.square(parts(run.network)[2]) - np.square(parts(net)[2])).max()
-        return np.abs(conserved(run.network) - conserved(net)).max() / grown
-
-    coarse, fine = violation(NormalisedFlow(), 4000), violation(NormalisedFlow(0.05, 0.005), 40_000)
+    net = network("phase:1.75,0", key, width=200)
+    coarse = violation(net, NormalisedFlow(), 4000, key)
+    fine = violation(net, NormalisedFlow(0.05, 0.005), 40_000, key)
     assert coarse < 2e-3
     assert 8 < coarse / fine < 12
-    assert violation(Gradient(optax.adam(1e-1)), 500) > 50 * coarse
+    assert violation(net, Gradient(optax.adam(1e-1)), 500, key) > 50 * coarse
+
+
+@pytest.mark.usefixtures("float64")
+def test_layers_of_a_deep_network_stay_balanced(key):
+    """Every neuron of both hidden layers, of unequal widths, biases included."""
+    net = MLP(1, 1, (30, 20), activation="relu", initialisation="weight-std:0.2", output_bias=False, key=key)
+    coarse = violation(net, NormalisedFlow(), 4000, key)
+    fine = violation(net, NormalisedFlow(0.05, 0.005), 40_000, key)
+    assert coarse < 5e-3
+    assert 8 < coarse / fine < 12
+
+
+@eqx.filter_jit
+def one_step(net, updater, task):
+    """Weights after a step and its length; weights before, residuals and their slopes."""
+    parameters, static = eqx.partition(net, eqx.is_inexact_array)
+    flat, unflatten = ravel_pytree(parameters)
+    outputs = lambda flat: jax.vmap(eqx.combine(unflatten(flat), static))(task.points)[:, 0]
+    residual = outputs(flat) - task.values[:, 0]
+    key = jax.random.key(0)
+    moved, length, _ = updater.update(parameters, static, task, jnp.zeros(()), step=jnp.asarray(0), key=key)
+    return ravel_pytree(moved)[0], length, flat, residual, jax.jacobian(outputs)(flat)
+
+
+@eqx.filter_jit
+def pulled(net, task):
+    """The part of the loss's curvature that comes from the residuals, `(1/n) Σ e ∇²f`."""
+    parameters, static = eqx.partition(net, eqx.is_inexact_array)
+    flat, unflatten = ravel_pytree(parameters)
+    outputs = lambda flat: jax.vmap(eqx.combine(unflatten(flat), static))(task.points)[:, 0]
+    residual = outputs(flat) - task.values[:, 0]
+    return jax.hessian(lambda flat: residual @ outputs(flat) / task.size)(flat)
+
+
+@pytest.mark.usefixtures("float64")
+def test_a_step_is_one_of_euler_at_the_limit_of_stability(key):
+    net = AntiSymmetric(MLP(1, 1, (5, 4), activation="tanh", initialisation="ntk", key=key))
+    moved, length, flat, residual, slopes = map(np.asarray, one_step(net, NormalisedFlow(0.7, 1e9), Regression(X, Y)))
+    np.testing.assert_allclose(length, 0.7 / (np.linalg.eigvalsh(slopes @ slopes.T)[-1] / 4), rtol=1e-10)
+    np.testing.assert_allclose(moved, flat - length * residual @ slopes / 4, rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize(("widths", "biases"), [((8,), True), ((6, 4, 5), True), ((6, 6), False)], ids=str)
+def test_growth_is_that_of_the_curvature(key, widths, biases):
+    """Of a linear network the fastest growth is the largest eigenvalue of -(1/n) Σ e ∇²f."""
+    net = MLP(1, 1, widths, activation="identity", initialisation="weight-std:1", output_bias=False, key=key)
+    if not biases:
+        later = [dataclasses.replace(layer, bias=None) for layer in net.layers[1:]]
+        net = eqx.tree_at(lambda n: n.layers, net, (net.layers[0], *later))
+    task = Regression(X, Y)
+    for std in (1.0, 0.3, 0.1, 0.03):
+        scaled = jax.tree.map(lambda leaf, std=std: std * leaf if eqx.is_array(leaf) else leaf, net)
+        _, length, *_ = one_step(scaled, NormalisedFlow(1e9, 1.0), task)
+        fastest = -np.linalg.eigvalsh(np.asarray(pulled(scaled, task)))[0]
+        assert 0.9 * fastest < 1 / length < 1.5 * fastest
 
 
 @pytest.mark.usefixtures("float64")
@@ -123,12 +187,12 @@ def test_a_perfect_fit_stays_finite(key):
 @pytest.mark.parametrize(
     ("make", "task"),
     [
-        (lambda key: MLP(1, 1, 5, 2, key=key), Regression(X, Y)),
+        (lambda key: ResNet(1, 1, 5, 2, key=key), Regression(X, Y)),
         (lambda key: network("ntk", key, dropout=0.1), Regression(X, Y)),
         (lambda key: TwoLayer(1, 2, 5, key=key), Regression(X, np.stack([Y, Y], axis=1))),
         (lambda key: TwoLayer(1, 2, 5, key=key), Classification(X, [0, 1, 1, 0])),
     ],
-    ids=["three layers", "dropout", "two outputs", "classes"],
+    ids=["shortcuts", "dropout", "two outputs", "classes"],
 )
 def test_what_it_cannot_follow_is_refused(key, make, task):
     with pytest.raises(InputError):
