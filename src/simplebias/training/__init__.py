@@ -1,6 +1,7 @@
 """Training: one loop, the updaters it asks, and its records; see `train`."""
 
 from simplebias.training.flow import NormalisedFlow
+from simplebias.training.gradient_flow import gradient_flow
 from simplebias.training.loop import resume, train
 from simplebias.training.measures import accuracy, cross_entropy, error_measure, loss_measure, mean_squared_error
 from simplebias.training.minimise import minimise
@@ -21,6 +22,7 @@ __all__ = [
     "accuracy",
     "cross_entropy",
     "error_measure",
+    "gradient_flow",
     "loss_measure",
     "mean_squared_error",
     "minimise",
