@@ -125,7 +125,8 @@ def _start(build: Build, numbers: PyTree, task: Task, points: Points) -> Slots:
         static = eqx.filter(made.network, eqx.is_array, inverse=True)
         until = None if made.until is None else jnp.asarray(made.until, points.dtype)
         own = Own(static, made.updater, until, made.task)
-        return own, *begin(_plan(own, task, points), made.network, made.key)
+        key = jax.random.fold_in(made.key, 0)  # as `train` does with one network: its steps draw the same
+        return own, *begin(_plan(own, task, points), made.network, key)
 
     own, members, fixed = eqx.filter_vmap(start)(numbers)
     return Slots(own, members, fixed, jnp.zeros(members.loss.shape, jnp.int32), task, points)
