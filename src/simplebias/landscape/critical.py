@@ -15,7 +15,7 @@ from simplebias.core.errors import InputError, as_points, check_choice, check_po
 from simplebias.core.task import Classification, Regression, Task
 from simplebias.core.types import Array, ArrayLike, Key, Network
 from simplebias.landscape.hessian import check_dense, dense, in_precision
-from simplebias.landscape.inertia import TOLERANCE, Inertia, counted
+from simplebias.landscape.inertia import TOLERANCE, Inertia, warn_of_doubt
 from simplebias.landscape.surface import BLOCK, Surface, finite, open_surface
 
 GRADIENT = 1e-13
@@ -231,7 +231,7 @@ def critical_point(
             place = _descended(surface, place, int(steps), float(limit))
         place, taken = _solved(surface, place, float(tolerance), float(zero), int(steps), float(limit))
         loss, gradient = _look(surface, place)
-        found = counted(dense(surface, jnp.asarray(place)), zero)
+        found = Inertia(np.linalg.eigvalsh(dense(surface, jnp.asarray(place))), float(zero))
         ended = surface.network(jnp.asarray(place))
     size, largest = float(np.abs(gradient).max()), float(np.abs(place).max())
     kind = classify(found, size, largest=largest, tolerance=tolerance, limit=limit)
@@ -243,6 +243,8 @@ def critical_point(
             "while the weights grow for ever; fit one-hot labels as a Regression to look for critical points",
             stacklevel=2,
         )
+    if kind not in {Kind.NOT_CRITICAL, Kind.AT_INFINITY}:  # elsewhere the counts are not to be relied on anyway
+        warn_of_doubt(found, stacklevel=3)
     return CriticalPoint(ended, loss, size, found, kind, taken, largest)
 
 

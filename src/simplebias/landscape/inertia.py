@@ -312,14 +312,19 @@ def _probe(surface: Surface, layer: int, neuron: int) -> tuple[Array, Array]:
 def counted(matrix: np.ndarray, tolerance: float) -> Inertia:
     """Inertia of a symmetric matrix, warned of where doubtful."""
     found = Inertia(np.linalg.eigvalsh(matrix), float(tolerance))
+    warn_of_doubt(found, stacklevel=4)
+    return found
+
+
+def warn_of_doubt(found: Inertia, *, stacklevel: int) -> None:
+    """Warn of eigenvalues near the tolerance, in the name of the public function so many calls above."""
     if found.doubtful.size:
         warnings.warn(
             f"the inertia {found.counts} is doubtful: {found.doubtful.size} eigenvalues lie within a factor of "
-            f"{NEAR:g} of the tolerance {tolerance:g} of the largest (see Inertia.doubtful); choose a tolerance in a "
-            "gap of the eigenvalues, or a more exact critical point",
-            stacklevel=3,
+            f"{NEAR:g} of the tolerance {found.tolerance:g} of the largest (see Inertia.doubtful); choose a tolerance "
+            "in a gap of the eigenvalues, or a more exact critical point",
+            stacklevel=stacklevel,
         )
-    return found
 
 
 __all__ = ["Inertia", "inertia", "inertia_of", "split_block", "split_inertia"]

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from simplebias.core.errors import InputError, check_choice, check_finite, check_positive, is_traced
+from simplebias.core.errors import InputError, check_choice, check_positive, is_traced
 from simplebias.core.snapshot import wants_key
 from simplebias.core.sobolev import ShowsSmoothness
 from simplebias.core.task import Task
@@ -232,7 +232,7 @@ def open_surface(
         raise InputError("a Task", type(task).__name__, "Make one of your data, such as Regression(points, values).")
     leaves = _parameters(network)
     for leaf in leaves:
-        check_finite(leaf, "parameters")
+        finite(np.asarray(leaf), "network", "The training diverged.")
     if second:
         _warn_of_pieces(network)
     quiet = eqx.nn.inference_mode(network)
@@ -263,7 +263,7 @@ def _both_losses(surface: Surface) -> tuple[Array, Array]:
     return surface.task.loss(surface.network(surface.vector), batch, key=surface.key), surface.loss(surface.vector)
 
 
-def _parameters(network: Network) -> list[Array]:
+def _parameters(network: Network) -> list[Any]:
     leaves = jax.tree.leaves(eqx.filter(network, eqx.is_inexact_array))
     if not leaves:
         raise InputError(

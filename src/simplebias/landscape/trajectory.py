@@ -113,9 +113,10 @@ def candidates(
     with in_precision("float64"):
         surface = open_surface(network, task, key=key, block=block, second=False)
         losses, gradients = (np.asarray(one) for one in _trace(surface, jnp.asarray(vectors, jnp.float64)))
-    reasons = {int(k): "small gradient" for k in np.flatnonzero(_dips(gradients))}
+    reasons = {}
     if (losses > 0).all() and len(losses) > 2:
         reasons |= {one.record: "slow" for one in find_plateaus(losses, steps)}
+    reasons |= {int(k): "small gradient" for k in np.flatnonzero(_dips(gradients))}
     parameters, rest = eqx.partition(network, eqx.is_inexact_array)
 
     def of(record: int) -> Candidate:
