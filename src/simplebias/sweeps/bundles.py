@@ -58,7 +58,8 @@ def slots_of(specification: Specification, shape: Hashable, memory: float = MEMO
     leaves = jax.tree.leaves(eqx.filter(made.network, lambda leaf: hasattr(leaf, "shape")))
     taken = sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
     most = int(memory / max(taken * (COPIES + kind.task(shape).size), 1))
-    return max(1, min(most, CACHE // max(taken, 1), SLOTS, layout.size))
+    cells = max(len(bundle.cells) for bundle in layout.bundles if bundle.shape == shape)
+    return max(1, min(most, CACHE // max(taken, 1), SLOTS, cells))
 
 
 @functools.lru_cache(maxsize=64)
