@@ -15,7 +15,8 @@ THREADS = OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST = $(CACHE) $(THREADS) $(BIN)/python -m pytest
 # Tests that train for long are compiled as users compile. All others compile thousands of small programs, which takes
 # longer than running them: they are compiled in a third of the time, into slower programs.
-TRAINED = tests/claims tests/cli tests/observation tests/test_documents.py tests/sweeps \
+TRAINED = tests/claims tests/cli tests/observation tests/test_documents.py \
+  tests/sweeps/test_sweep.py tests/sweeps/test_executors.py tests/sweeps/test_depth.py \
   tests/frequency/test_kernel.py tests/networks/test_surgery.py
 QUICK = XLA_FLAGS="--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0"
 # pyright is bundled in its package and its Node.js in another: with this it asks no network for a newer version.
