@@ -21,6 +21,7 @@ from simplebias.networks.initialisation import (
     power,
     weight_std,
 )
+from simplebias.networks.layer_slopes import layer_boundaries, layer_slopes
 from simplebias.networks.normalisation import fold_normalisation
 from simplebias.networks.phases import Phase, Regime
 from simplebias.networks.random_embedding import global_null_embedding, random_embedding
@@ -70,6 +71,8 @@ __all__ = [
     "global_null_embedding",
     "global_split_embedding",
     "initialisation",
+    "layer_boundaries",
+    "layer_slopes",
     "merge",
     "named",
     "null_embedding",
