@@ -8,7 +8,7 @@ import xarray as xr
 
 from simplebias.core.errors import InputError
 from simplebias.core.types import SEED
-from simplebias.networks import Phase
+from simplebias.networks import Phase, layer_boundaries, layer_slopes
 from simplebias.sweeps.cells import cells, good_cells
 
 GAMMA, GAMMA_PRIME, WIDTH = "gamma", "gamma_prime", "width"
@@ -27,14 +27,16 @@ def phase_diagram(data: xr.Dataset, *, measure: str = "relative_change", confide
     where it is positive the network condenses. Cells that diverged or were not computed are left out.
 
     Args:
-        data: of a sweep, `(gamma, width, …)`, perhaps with `gamma_prime`, `seed` and `layer`.
+        data: of a sweep, `(gamma, width, …)`, perhaps with `gamma_prime`, `seed` and `layer`; with several layers it is
+            that of deep networks with the same std in all layers.
         measure: the variable of which the slope is taken, positive.
         confidence: of the intervals, between 0 and 1.
 
     Returns:
         `slope`, `slope_low`, `slope_high`, `widths` (used), `predicted_slope` and `predicted_is_bound`, each
         `(gamma, gamma_prime)` and `layer` where the data have several; `boundary` `(gamma_prime)`, the γ at which the
-        slope crosses 0 by linear interpolation; `predicted_boundary`; `named`, where initialisations by name lie; and
+        slope crosses 0 by linear interpolation; `predicted_boundary`; `named`, where initialisations by name lie, of
+        networks with one hidden layer; predictions for several layers are those of `layer_slopes`, at γ' = 0 alone; and
         of every cell the measure itself, its outcome, and `features` and `fit` of one seed, if the sweep has them. It
         draws itself: `Run(diagram).report("diagram.html")`.
 
@@ -63,23 +65,43 @@ def phase_diagram(data: xr.Dataset, *, measure: str = "relative_change", confide
         {name: (dims, found[..., index], attributes) for index, (name, attributes) in enumerate(_LABELS.items())},
         coords=places,
     )
-    phases = [[Phase(gamma, prime) for prime in places[GAMMA_PRIME]] for gamma in places[GAMMA]]
-    diagram["predicted_slope"] = (dims[:2], np.array([[one.predicted_slope for one in row] for row in phases]))
-    diagram["predicted_is_bound"] = (dims[:2], np.array([[one.slope_is_bound for one in row] for row in phases]))
+    diagram = diagram.merge(_predicted(places))
     crossings = [
         [_crossing(places[GAMMA], found[:, j, layer, 0]) for layer in range(found.shape[2])]
         for j in range(found.shape[1])
     ]
     diagram["boundary"] = ((GAMMA_PRIME, "layer"), np.array(crossings), {"long_name": "γ of slope 0"})
-    diagram["predicted_boundary"] = (GAMMA_PRIME, [one.boundary for one in phases[0]])
-    named = named_points()
-    diagram["named"] = (("initialisation", "coordinate"), [[one.gamma, one.gamma_prime] for one in named.values()])
-    diagram = diagram.assign_coords(initialisation=list(named), coordinate=[GAMMA, GAMMA_PRIME])
+    if len(places["layer"]) == 1:
+        named = named_points()
+        diagram["named"] = (("initialisation", "coordinate"), [[one.gamma, one.gamma_prime] for one in named.values()])
+        diagram = diagram.assign_coords(initialisation=list(named), coordinate=[GAMMA, GAMMA_PRIME])
     missing = [] if GAMMA_PRIME in data.dims else [GAMMA_PRIME]
     shown = {name: one.expand_dims(missing) for name, one in cells(data, measure).items()}
     diagram = diagram.merge(shown)
     diagram.attrs = {"confidence": confidence, "measure": measure}
     return diagram.squeeze("layer", drop=True) if diagram.sizes["layer"] == 1 else diagram
+
+
+def _predicted(places: dict[str, np.ndarray]) -> xr.Dataset:
+    """What theory says: of two layers the phase's own slope, of more those of scaling, known for γ' = 0 alone."""
+    gammas, primes, depth = places[GAMMA], places[GAMMA_PRIME], len(places["layer"])
+    plane, line = (GAMMA, GAMMA_PRIME), (GAMMA_PRIME,)
+    phases = [[Phase(gamma, prime) for prime in primes] for gamma in gammas]
+    found = xr.Dataset({
+        "predicted_slope": (plane, np.array([[one.predicted_slope for one in row] for row in phases])),
+        "predicted_is_bound": (plane, np.array([[one.slope_is_bound for one in row] for row in phases])),
+        "predicted_boundary": (line, np.array([one.boundary for one in phases[0]])),
+    })
+    if depth == 1:
+        return found
+    known = xr.DataArray(primes == 0, dims=line)
+    slopes = xr.DataArray(np.array([layer_slopes(float(gamma), depth) for gamma in gammas]), dims=(GAMMA, "layer"))
+    ends = xr.DataArray(np.array(layer_boundaries(depth)), dims="layer")
+    return xr.Dataset({
+        "predicted_slope": slopes.where(known).transpose(*plane, "layer"),
+        "predicted_is_bound": xr.zeros_like(found["predicted_is_bound"]),
+        "predicted_boundary": ends.where(known).transpose(*line, "layer"),
+    })
 
 
 _WHAT = "Exponent of the relative change of the input weights in the width: negative linear, positive condensed."

@@ -1,6 +1,7 @@
 """What a sweep trains in each cell: networks by name on given data, or two-layer networks along the normalised flow."""
 
 import abc
+import dataclasses
 import functools
 import importlib
 from collections.abc import Hashable, Mapping, Sequence
@@ -61,12 +62,17 @@ class Experiment(abc.ABC):
 
 
 class PhaseDiagram(Experiment):
-    """A two-layer network of a width at the point (γ, γ') of the phase diagram, along the normalised gradient flow.
+    """A network of a width at the point (γ, γ') of the phase diagram, along the normalised gradient flow.
 
-    Only γ and γ' matter to the flow, so α = 1 is taken: `β1 = m^-((γ + γ')/2)`, `β2 = m^-((γ - γ')/2)`.
+    Only γ and γ' matter to the flow, so α = 1 is taken: `β1 = m^-((γ + γ')/2)`, `β2 = m^-((γ - γ')/2)`. With d hidden
+    layers, `f = κ aᵀσ(W_d … σ(W_1 x̃))` with `κ = m^-γ` for weights of std 1, all layers have the std `m^-(γ/(d + 1))`
+    (so γ' = 0), and biases are in the first layer only.
 
     References:
         Luo, Xu, Ma, Zhang, Phase diagram for two-layer ReLU neural networks at infinite-width limit, arXiv:2007.07497.
+
+        Zhou, Zhou, Jin, Luo, Zhang, Xu, Empirical phase diagram for three-layer neural networks with infinite width,
+        arXiv:2205.12101.
 
     Example:
         >>> kind = PhaseDiagram()
@@ -76,10 +82,10 @@ class PhaseDiagram(Experiment):
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """Coordinates, width, activation, data, and the two numbers of `NormalisedFlow`."""
+        """Coordinates, width, hidden layers, activation, data, and the two numbers of `NormalisedFlow`."""
         return {
-            "gamma": 1.0, "gamma_prime": 0.0, "width": 1000, "seed": 0, "activation": "relu", "antisymmetric": True,
-            "data": FOUR_POINTS, "limit": 45, "stability": 0.5, "growth": 0.05,
+            "gamma": 1.0, "gamma_prime": 0.0, "width": 1000, "depth": 1, "seed": 0, "activation": "relu",
+            "antisymmetric": True, "data": FOUR_POINTS, "limit": 45, "stability": 0.5, "growth": 0.05,
         }  # fmt: skip
 
     def shape(self, cell: Cell) -> Hashable:
@@ -87,17 +93,19 @@ class PhaseDiagram(Experiment):
         return tuple(cell[name] for name in _PHASE_SHAPE)
 
     def numbers(self, cell: Cell) -> dict[str, np.ndarray]:
-        """Scales of the two layers, and the seed."""
-        point = Phase(cell["gamma"], cell["gamma_prime"])
-        width = float(cell["width"])
-        return {
-            "first": np.asarray(width ** -((point.gamma - point.gamma_prime) / 2), jnp.result_type(float)),
-            "last": np.asarray(width ** -((point.gamma + point.gamma_prime) / 2), jnp.result_type(float)),
-            "seed": np.asarray(cell["seed"], np.uint32),
-        }
+        """The std of every layer, and the seed."""
+        point, width, depth = Phase(cell["gamma"], cell["gamma_prime"]), float(cell["width"]), cell["depth"]
+        check_positive(depth, "depth", integer=True)
+        if depth > 1 and point.gamma_prime != 0:
+            raise InputError("gamma_prime = 0 with more than one hidden layer", repr(point.gamma_prime))
+        powers = [(point.gamma - point.gamma_prime) / 2, (point.gamma + point.gamma_prime) / 2]
+        if depth > 1:
+            powers = [point.gamma / (depth + 1)] * (depth + 1)
+        stds = np.asarray([width**-power for power in powers], jnp.result_type(float))
+        return {"stds": stds, "seed": np.asarray(cell["seed"], np.uint32)}
 
     def build(self, shape: Any, until: float | None) -> Build:
-        """The network of the two scales and a seed."""
+        """The network of these stds and a seed."""
         return _phase_build(shape, until)
 
     def task(self, shape: Any) -> Task:
@@ -105,21 +113,24 @@ class PhaseDiagram(Experiment):
         return named_task(shape[3], shape[4], scalar=True)
 
 
-_PHASE_SHAPE = ("width", "activation", "antisymmetric", "data", "limit", "stability", "growth")
+_PHASE_SHAPE = ("width", "activation", "antisymmetric", "data", "limit", "stability", "growth", "depth")
 
 
 @functools.lru_cache(maxsize=64)
 def _phase_build(shape: tuple, until: float | None) -> Build:
-    width, activation, antisymmetric, data, limit, stability, growth = shape
+    width, activation, antisymmetric, data, limit, stability, growth, depth = shape
     inputs = named_task(data, limit, scalar=True).points.shape[1]
     flow = NormalisedFlow(stability, growth)
+    make = functools.partial(
+        build, "two-layer" if depth == 1 else "mlp", inputs, 1, width=width, depth=None if depth == 1 else depth,
+        activation=activation, initialisation="weight-std:1", output_bias=False,
+    )  # fmt: skip
 
     def start(numbers: PyTree) -> Begin:
         key = jax.random.key(numbers["seed"])
-        drawn = build(
-            "two-layer", inputs, 1, width=width, activation=activation, initialisation="weight-std:1", key=key
-        )
-        network = _scaled(drawn, [numbers["first"], numbers["last"]])
+        network = _scaled(make(key=key), list(numbers["stds"]))
+        bare = [dataclasses.replace(layer, bias=None) for layer in network.layers[1:]]
+        network = eqx.tree_at(lambda one: one.layers, network, (network.layers[0], *bare))
         return Begin(_mirrored(network, antisymmetric), flow, key, until)
 
     return start
