@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from simplebias.core.schedule import at_steps, every, log_steps
     from simplebias.core.snapshot import Measure, Neurons, Record, Snapshot, take_snapshot
     from simplebias.core.task import Classification, Regression, Task
+    from simplebias.landscape import embed
     from simplebias.observation import observe
     from simplebias.sweeps import Specification, open_sweep, sweep
     from simplebias.training import minimise, resume, train
@@ -41,6 +42,7 @@ _HOMES = {
     "Classification": "core.task",
     "Regression": "core.task",
     "Task": "core.task",
+    "embed": "landscape",
     "observe": "observation",
     "Specification": "sweeps",
     "open_sweep": "sweeps",
@@ -84,6 +86,7 @@ __all__ = [
     "condensation",
     "core",
     "data",
+    "embed",
     "every",
     "frequency",
     "landscape",

@@ -1,10 +1,12 @@
 """The loss landscape: critical points, their embedding in wider and deeper networks, Hessians, plateaus."""
 
 from simplebias.landscape.critical import CriticalPoint, Kind, classify, critical_point, manufactured
+from simplebias.landscape.embedding import Verification, embed, verify
 from simplebias.landscape.escaping import EscapeDirection, escape, escape_directions, escape_distances
 from simplebias.landscape.hessian import hessian, hessian_operator, hessian_product, loss_gradient
 from simplebias.landscape.inertia import Inertia, inertia, inertia_of, split_block, split_inertia
 from simplebias.landscape.linearisation import DepthReduction, linearisation_scores, reduce_depth
+from simplebias.landscape.picture import eigenvalue_stages, loss_plane
 from simplebias.landscape.plateaus import (
     LossSpectrum,
     Plateau,
@@ -31,10 +33,13 @@ __all__ = [
     "Plateau",
     "Sameness",
     "SpectralDensity",
+    "Verification",
     "candidates",
     "classify",
     "critical_point",
     "critical_points",
+    "eigenvalue_stages",
+    "embed",
     "escape",
     "escape_directions",
     "escape_distances",
@@ -48,6 +53,7 @@ __all__ = [
     "inertia_of",
     "linearisation_scores",
     "loss_gradient",
+    "loss_plane",
     "loss_spectrum",
     "manufactured",
     "parameter_tree",
@@ -59,4 +65,5 @@ __all__ = [
     "spectral_density",
     "split_block",
     "split_inertia",
+    "verify",
 ]
