@@ -1,6 +1,7 @@
 """`simplebias reduce`: from a run or a file of weights to a small network, and every wrong use answered."""
 
 import json
+import re
 import struct
 
 import jax
@@ -38,6 +39,15 @@ def folder(tmp_path_factory, call):
     assert reduced.exit_code == 0, reduced.output
     (folder / "said.txt").write_text(reduced.output)
     return folder
+
+
+def test_where_places_a_run_by_its_weights_before_training(folder, call):
+    told = call("where", "--weights", folder / "run")
+    assert told.exit_code == 0, told.output
+    (gamma,) = re.findall(r"at width 12 γ = ([\d.]+)", told.output)
+    assert abs(float(gamma) - 1.75) < 0.3  # that of --gamma, within what 12 neurons tell
+    assert "Seed 0:" in told.output
+    assert "Regime: condensed" in told.output
 
 
 def refused(result, *words):

@@ -1,5 +1,6 @@
 """`simplebias sweep`, `phase` and `where` as a user calls them."""
 
+import jax
 import pytest
 from typer.testing import CliRunner
 
@@ -7,6 +8,8 @@ import simplebias
 from simplebias.cli import app
 from simplebias.cli.sweeps import numbers
 from simplebias.core.errors import InputError
+from simplebias.networks import MLP
+from simplebias.observation.weights import write_safetensors
 
 TINY = ["--gamma", "0.5,1.5", "--gamma-prime", "0,0.2", "--width", "8,16,32", "--seeds", "1", "--until", "1e-2"]
 
@@ -57,6 +60,24 @@ def test_where_tells_place_and_way():
     assert "To be condensed: γ = 1.5" in done.output
 
 
+def test_where_places_layers_of_an_mlp():
+    done = CliRunner().invoke(app, ["where", "--network", "mlp", "--init", "power:0.75", "--width", "500"])
+    assert done.exit_code == 0
+    assert "Layer 1 is condensed, layer 2 is linear." in done.output
+    assert "critical at γ = 1.5, layer 2 at γ = 3" in done.output
+    deeper = CliRunner().invoke(app, ["where", "--network", "mlp", "--depth", "3"])
+    assert "layer 3 is linear" in deeper.output
+
+
+def test_where_places_weights_of_a_file(tmp_path):
+    network = MLP(1, 1, 200, 2, initialisation="power:0.75", key=jax.random.key(0))
+    write_safetensors(tmp_path / "net.safetensors", network)
+    done = CliRunner().invoke(app, ["where", "--weights", str(tmp_path / "net.safetensors")])
+    assert done.exit_code == 0, done.output
+    assert "before training" in done.output
+    assert "Layer 1 is condensed, layer 2 is linear." in done.output
+
+
 def test_the_way_leads_where_it_says():
     width = 400
     for rule in ("lecun", "ntk", "power:1.2"):
@@ -77,6 +98,9 @@ def test_the_way_leads_where_it_says():
         (["phase", "--gamma", "1:2"], "FIRST:LAST:COUNT"),
         (["phase", "--until", "-1"], "until"),
         (["where", "--init", "lecum"], "Did you mean 'lecun'"),
+        (["where", "--depth", "2"], "--network mlp"),
+        (["where", "--network", "resnet"], "network as one of two-layer, mlp"),
+        (["where", "--weights", "model.pt"], "does not exist"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_message(arguments, words, tmp_path, monkeypatch):

@@ -96,17 +96,45 @@ def phase(
 
 def where(
     *,
+    network: Annotated[str, typer.Option(help="two-layer or mlp.")] = "two-layer",
     init: Annotated[str, typer.Option(help="lecun, he, ntk, xavier, mean-field, power:t, phase:γ,γ′ …")] = "lecun",
     width: Annotated[int, typer.Option(help="Neurons of each hidden layer.")] = 1000,
+    depth: Annotated[int | None, typer.Option(help="Hidden layers of an mlp.", show_default="2")] = None,
     inputs: Annotated[int, typer.Option(help="Number of inputs.")] = 1,
     outputs: Annotated[int, typer.Option(help="Number of outputs.")] = 1,
+    weights: Annotated[
+        Path | None,
+        typer.Option(help="Place these instead: .safetensors of untrained weights, or a run's folder."),
+    ] = None,
 ) -> None:
     """Tell where an initialisation lies in the phase diagram, and what to change to get into another regime."""
     with friendly_errors():
-        from simplebias.sweeps import place
+        if weights is not None:
+            lines = _lines_of_weights(weights)
+        else:
+            from simplebias.core.errors import InputError, check_choice
+            from simplebias.sweeps import place
 
-        for line in place(init, width=width, inputs=inputs, outputs=outputs):
+            check_choice(network, "network", ("two-layer", "mlp"))
+            if network == "two-layer" and depth not in {None, 1}:
+                raise InputError("--depth 1 for a two-layer network", str(depth), "For more: --network mlp.")
+            layers = 1 if network == "two-layer" else 2 if depth is None else depth
+            lines = place(init, width=width, inputs=inputs, outputs=outputs, depth=layers)
+        for line in lines:
             typer.echo(line)
+
+
+def _lines_of_weights(path: Path) -> list[str]:
+    """The place of the network in a file, or of a run's networks before training."""
+    from simplebias.core.run import INITIAL
+    from simplebias.observation.reducing import open_networks
+    from simplebias.sweeps import place_network
+
+    file = path.suffix.lower() == ".safetensors"
+    found = open_networks(path / INITIAL if path.is_dir() else path, activation="relu" if file else None)
+    label, network = next(iter(found.networks.items()))
+    lead = ["Taken as weights before training: where they are trained, their place says nothing."] if file else []
+    return lead + ([f"Seed {label}:"] if label else []) + place_network(network)
 
 
 def numbers(text: str, name: str) -> list[float]:

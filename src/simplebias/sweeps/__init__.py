@@ -6,7 +6,7 @@ from simplebias.sweeps.executors import WorkersLost, compute
 from simplebias.sweeps.experiments import EXPERIMENTS, Experiment, PhaseDiagram, Training
 from simplebias.sweeps.layout import Bundle, Layout, lay_out
 from simplebias.sweeps.measures import MEASURES
-from simplebias.sweeps.places import place
+from simplebias.sweeps.places import place, place_network
 from simplebias.sweeps.specification import Specification
 from simplebias.sweeps.store import open_sweep
 
@@ -26,6 +26,7 @@ __all__ = [
     "open_sweep",
     "phase_diagram",
     "place",
+    "place_network",
     "sweep",
     "sweep_status",
 ]
