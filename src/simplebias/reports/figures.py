@@ -8,6 +8,7 @@ from simplebias.reports import (
     cases,
     fits,
     groups,
+    landscapes,
     layered,
     local,
     neurons,
@@ -34,6 +35,7 @@ FILES = (
     predicted,
     phases,
     plateaus,
+    landscapes,
     plain_curves,
     cases,
 )
