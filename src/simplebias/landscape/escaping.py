@@ -161,11 +161,16 @@ def escape_distances(
         distances = length * np.r_[0.0, LADDER]
         both = np.concatenate([distances, -distances])
         losses = np.asarray(_along(surface, jnp.asarray(along), jnp.asarray(both))).reshape(2, -1)
-    ends = []
-    for found in losses:
-        rising = np.flatnonzero(~(np.diff(found) < 0))
-        ends.append(distances[rising[0] if rising.size else -1])
+    ends = [distances[_lowest_before_rising(found)] for found in losses]
     return float(ends[0]), -float(ends[1])
+
+
+def _lowest_before_rising(losses: np.ndarray) -> int:
+    """Index of the lowest loss before the first rise that is more than rounding, 0 if it never falls by more."""
+    rounding = 4 * np.finfo(float).eps * abs(losses[0])
+    rising = np.flatnonzero(~(np.diff(losses) <= rounding))
+    lowest = int(losses[: rising[0] + 1 if rising.size else None].argmin())
+    return lowest if losses[0] - losses[lowest] > rounding else 0
 
 
 @eqx.filter_jit
