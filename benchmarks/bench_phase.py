@@ -67,7 +67,7 @@ class Watch:
         executors.compute, executors.run_bundle = self._compute, self._run_bundle
         jax.monitoring.register_event_duration_secs_listener(self._heard)
 
-    def _heard(self, event: str, _: float, **about: str) -> None:
+    def _heard(self, event: str, duration_secs: float, **about: str | int) -> None:
         if event.endswith("backend_compile_duration"):
             self.compiled.append(str(about.get("fun_name")))
 
