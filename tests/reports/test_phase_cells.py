@@ -88,6 +88,18 @@ def test_squares_hold_the_neurons_of_their_cells(phases):
     np.testing.assert_allclose(np.asarray(squares["y"])[mine], 1 + 0.42 * (2 * kept[:, 1] / kept[:, 1].max() - 1))
 
 
+def test_projections_take_the_room_they_need(phases):
+    data = phases(inputs=3)
+    data["features"][..., 0] *= 0.3
+    cell, grid = parts(data)
+    assert cell["layout"]["xaxis2"]["range"] == pytest.approx([-0.315, 0.315])
+    squares = named(option(grid, 0)[0], "neurons")
+    reach = np.abs(np.asarray(squares["x"]) - np.rint(squares["x"])).max()
+    assert 0.38 < reach <= 0.42
+    assert "projection from −0.3 to 0.3" in figures(Run(data))[2].caption
+    assert "next figure" in figures(Run(data))[0].caption
+
+
 def test_it_begins_where_the_slope_is_largest(phases):
     cell, _ = parts(phases())
     traces, words = option(cell, 2, 0, 2)

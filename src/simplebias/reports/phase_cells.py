@@ -30,6 +30,8 @@ from simplebias.reports.style import (
 )
 
 GAMMA, GAMMA_PRIME, WIDTH, ROW = "gamma", "gamma_prime", "width", "row"
+CHOSEN = "One cell"
+"""Title of the figure of a chosen cell."""
 PLANE = (GAMMA, GAMMA_PRIME, WIDTH)
 NEURONS = 120
 """Neurons drawn of a chosen cell."""
@@ -93,10 +95,18 @@ def _crowd(values: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
     return kept[:, 0], kept[:, 1] / largest if largest > 0 else kept[:, 1]
 
 
+def _projected(features: xr.DataArray) -> bool:
+    """Whether it is told where neurons point by a projection, of several inputs, instead of an angle."""
+    return FEATURE in features.coords and "projection" in features[FEATURE].values
+
+
 def _extent(features: xr.DataArray) -> float:
-    """Half the range of where neurons can point: π for an angle, 1 for a projection."""
-    named = [str(name) for name in features[FEATURE].values] if FEATURE in features.coords else []
-    return 1.0 if "projection" in named else float(np.pi)
+    """Half the range of where neurons point: π for an angle; what is needed for a projection, at most 1."""
+    if not _projected(features):
+        return float(np.pi)
+    sizes = np.abs(features.values[..., 0])
+    known = sizes[np.isfinite(sizes)]
+    return min(1.0, float(np.ceil(20 * known.max()) / 20)) if known.size and known.max() > 0 else 1.0
 
 
 class _Cells:
@@ -132,7 +142,7 @@ class _Cells:
         caption += "one seed. Line: the slope fitted through all widths and seeds; broken: that of theory."
         if self.fit is not None and ROW in self.fit.dims:
             caption += " With several inputs the fit is told by predicted against true values."
-        return Figure("One cell", drawn, seen, caption, self.slope.references)
+        return Figure(CHOSEN, drawn, seen, caption, self.slope.references)
 
     def _boxes(self) -> list[dict[str, Any]]:
         """γ, γ' and the width; at first the largest width of the cell with the largest slope."""
@@ -193,7 +203,8 @@ class _Cells:
         where, size = _crowd(self.features.values[place], self.reading.most(NEURONS, 30))
         marker = {"color": NETWORK, "size": 6, "opacity": 0.55, "line": {"width": 0}}
         trace = {"type": "scatter", "mode": "markers", "x": where, "y": size, "xaxis": "x2", "yaxis": "y2"}
-        hover = "orientation %{x:.3f}<br>amplitude %{y:.3g} of the largest<extra></extra>"
+        what = "projection" if _projected(self.features) else "orientation"
+        hover = what + " %{x:.3f}<br>amplitude %{y:.3g} of the largest<extra></extra>"
         return [trace | {"name": "neurons", "marker": marker, "showlegend": False, "hovertemplate": hover}]
 
     def _changing(self, place: tuple[int, ...]) -> Traces:
@@ -261,9 +272,9 @@ class _Cells:
         if self.features is None:
             return axis("not kept"), axis()
         up = axis("amplitude, share of the largest", range=[-0.04, 1.06])
-        extent = _extent(self.features)
-        if extent == 1:
-            return axis("projection ŵ·(1, …, 1)/√(d + 1)", range=[-1.05, 1.05]), up
+        if _projected(self.features):
+            end = 1.05 * _extent(self.features)
+            return axis("projection ŵ·(1, …, 1)/√(d + 1)", range=[-end, end]), up
         ticks = {"tickvals": [-np.pi, -np.pi / 2, 0.0, np.pi / 2, np.pi], "ticktext": ["−π", "−π/2", "0", "π/2", "π"]}
         return axis("orientation (radians)", range=[-3.3, 3.3], **ticks), up
 
@@ -301,7 +312,8 @@ def _grid(reading: Reading, slope: Variable, features: xr.DataArray, limit: floa
         meta=picks(("x", GAMMA, across, gamma), ("y", GAMMA_PRIME, up, prime)) | {"narrow": {"height": 480}},
     )
     drawn = choosable(still, options, [choice(WIDTH, "width", widths, len(widths) - 1)], shape)
-    what = "projection from −1 to 1" if _extent(features) == 1 else "orientation from −π to π"
+    end = number(_extent(features)) if _projected(features) else "π"
+    what = f"{'projection' if _projected(features) else 'orientation'} from −{end} to {end}"
     caption = f"In every square: {what} to the right, amplitude from 0 to the largest of the cell upwards. "
     caption += "The colour is that of the slope. Sharp lines are neurons that condensed; a click chooses the cell."
     empty = int((~good).sum())

@@ -7,7 +7,7 @@ import numpy as np
 
 from simplebias.reports.choosing import picks
 from simplebias.reports.kinds import Figure, draws
-from simplebias.reports.phase_cells import cell_figures
+from simplebias.reports.phase_cells import CHOSEN, cell_figures
 from simplebias.reports.reading import Reading, Variable, median
 from simplebias.reports.style import INK, SIGNED, axis, label, layout, number
 
@@ -19,10 +19,12 @@ LIMIT = 0.5
 @draws(GAMMA, GAMMA_PRIME, section="The plane of γ and γ′", place=5, plain=True)
 def phase_plane(reading: Reading, variables: Sequence[Variable]) -> list[Figure]:
     """A heat map for each variable, with what else the data know of the plane; then what they know of the cells."""
-    return [*(_figure(reading, one) for one in variables), *cell_figures(reading, variables[0], LIMIT)]
+    cells = cell_figures(reading, variables[0], LIMIT)
+    words = "A click shows a cell in the next figure." if any(one.title == CHOSEN for one in cells) else ""
+    return [*(_figure(reading, one, words) for one in variables), *cells]
 
 
-def _figure(reading: Reading, variable: Variable) -> Figure:
+def _figure(reading: Reading, variable: Variable, words: str) -> Figure:
     gamma, prime = (variable.coordinate(name).astype(float) for name in (GAMMA, GAMMA_PRIME))
     middle = median(variable.values[:, 0])
     across = middle.T if variable.dims.index(GAMMA) == 0 else middle
@@ -48,6 +50,7 @@ def _figure(reading: Reading, variable: Variable) -> Figure:
     caption = [variable.description, f"Colours end at ±{number(LIMIT)}."]
     caption += ["Stars: where the measured quantity is 0."] if "boundary" in reading.data else []
     caption += ["White: nothing was measured."] if not known.all() else []
+    caption.append(words)
     text = " ".join(part for part in caption if part)
     return Figure("Phase diagram", {"data": data, "layout": shape}, seen, text, variable.references)
 
