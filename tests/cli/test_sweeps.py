@@ -11,7 +11,8 @@ from simplebias.core.errors import InputError
 from simplebias.networks import MLP
 from simplebias.observation.weights import write_safetensors
 
-TINY = ["--gamma", "0.5,1.5", "--gamma-prime", "0,0.2", "--width", "8,16,32", "--seeds", "1", "--until", "1e-2"]
+# at γ = -48 the weights are so large that products of two overflow: every training diverges
+TINY = ["--gamma=-48,0.5,1.5", "--gamma-prime", "0,0.2", "--width", "8,16,32", "--seeds", "1", "--until", "1e-2"]
 
 
 @pytest.fixture(scope="module")
@@ -23,12 +24,18 @@ def made(tmp_path_factory):
 def test_phase_tells_the_boundary_and_writes_the_page(made):
     folder, done = made
     assert done.exit_code == 0, done.output
-    assert "12 stopped" in done.output or "completed" in done.output
+    assert "12 stopped, 6 diverged" in done.output
     assert "theory 1.20" in done.output
     page = (folder / "report.html").read_text()
     for words in ("Phase diagram", "One cell", "Neurons of every cell", "The boundary", "arXiv:2007.07497"):
         assert words in page
-    assert simplebias.open_sweep(folder)["loss"].dims == ("gamma", "gamma_prime", "width", "seed")
+    data = simplebias.open_sweep(folder)
+    assert data["loss"].dims == ("gamma", "gamma_prime", "width", "seed")
+    # what diverged is marked, and the diagram is drawn around it
+    slopes = simplebias.sweeps.phase_diagram(data)["slope"]
+    assert (data["outcome"].sel(gamma=-48) == simplebias.Outcome.DIVERGED).all()
+    assert slopes.sel(gamma=-48).isnull().all()
+    assert slopes.sel(gamma=[0.5, 1.5]).notnull().all()
 
 
 def test_status_and_resume(made):
@@ -38,7 +45,7 @@ def test_status_and_resume(made):
     assert str(folder) in status.output.replace("\n", "")
     again = CliRunner().invoke(app, ["sweep", "--resume", "--out", str(folder)])
     assert again.exit_code == 0
-    assert "12 cells" in again.output
+    assert "18 cells" in again.output
     taken = CliRunner().invoke(app, ["phase", *TINY, "--out", str(folder)])
     assert taken.exit_code == 2
     assert "--resume" in taken.output
