@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
 
-from simplebias.core import Classification, InputError, Regression
+from simplebias.condensation import LastLayerDropout
+from simplebias.core import Classification, InputError, Regression, Sobolev
 from simplebias.core.task import Task
 from simplebias.landscape import (
     PARTS,
@@ -117,6 +118,16 @@ def test_closed_form_of_linear_least_squares():
     assert np.allclose(gradient, -expected[0] * 3, atol=1e-14)
 
 
+def test_a_loss_of_derivatives_has_its_parts_too():
+    """Values and slopes of A x are linear in A, so all of the Hessian is its first part, known in closed form."""
+    task = Sobolev(POINTS, POINTS[:, :1], [np.ones((30, 1, 2))], weights=0.3)
+    network = Quadratic(jnp.ones((1, 2)))
+    rows = POINTS.astype(np.float64)
+    expected = 2 * rows.T @ rows / len(rows) + 0.6 * np.eye(2)
+    for part in PARTS[:2]:
+        assert np.allclose(hessian(network, task, part=part), expected, atol=1e-7)  # 0.3 in float32
+
+
 def test_float32_operator_is_near_and_of_float32():
     task, ones = TASKS["regression"], np.ones(parameter_vector(NETWORK).size)
     single = hessian_operator(NETWORK, task, precision="float32")
@@ -210,6 +221,8 @@ def test_refusals():
         hessian(eqx.tree_at(lambda n: n.layers[0].bias, NETWORK, jnp.full(3, jnp.nan)), task)
     with pytest.raises(InputError, match="floating arrays in its PyTree"):
         hessian(lambda x: x, task)
+    with pytest.raises(InputError, match=r"looks at nothing of a network but its outputs.*Take part='whole'"):
+        hessian(NETWORK, LastLayerDropout(task, "L1", rate=0.2), part="gauss-newton")
     with pytest.raises(InputError, match="direction of the network's shapes"):
         hessian_product(NETWORK, task, {"weight": np.ones(3)})
     with pytest.raises(InputError, match=r"shape \(25,\)|shape \(19,\)|one number per parameter"):

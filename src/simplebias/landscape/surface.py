@@ -112,6 +112,18 @@ class Surface(eqx.Module):
     def _loss(self, vector: Array, batch: Any) -> Scalar:
         return self.task.loss(self.network(vector), batch, key=self.key)
 
+    def _linear_loss(self, network: Linearised, batch: Any) -> Scalar:
+        try:
+            return self.task.loss(network, batch, key=self.key)
+        except InputError:
+            raise
+        except (AttributeError, TypeError, ValueError) as error:
+            raise InputError(
+                "a task that looks at nothing of a network but its outputs, for the parts of a Hessian",
+                f"{type(self.task).__name__} ({str(error).splitlines()[0]})",
+                "Take part='whole'.",
+            ) from error
+
     def _product(self, vector: Array, direction: Array, batch: Any, part: str) -> Array:
         if part == "remainder":
             whole, rest = (self._product(vector, direction, batch, name) for name in PARTS[:2])
@@ -122,7 +134,7 @@ class Surface(eqx.Module):
             here = self.tree(vector)
 
             def linear(change: Array) -> Scalar:
-                return self.task.loss(Linearised(here, self.tree(change), self.rest), batch, key=self.key)
+                return self._linear_loss(Linearised(here, self.tree(change), self.rest), batch)
 
             slope, place = jax.grad(linear), jnp.zeros_like(vector)
         return jax.jvp(slope, (place,), (direction,))[1]
