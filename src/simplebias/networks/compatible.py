@@ -84,7 +84,7 @@ def compatible_embedding(
     constants = tuple(bias[index == NULL] for bias, index in zip(biases[:-1], layers[:-1], strict=True))
     chosen = {"indices": tuple(maps), "alpha": plan.alpha, "beta": tuple(found), "null_biases": constants}
     steps = (f"widths {frame.widths} → {tuple(wide)}",)
-    return Embedding(small, plan(small), plan, steps, frame.degeneracy(wide), chosen)
+    return Embedding(small, plan(small), plan, steps, frame.degeneracy(plan.indices), plan.indices, chosen)
 
 
 def _constants(null_biases: Sequence[Any] | None, layers: list[np.ndarray]) -> list[np.ndarray | None]:

@@ -101,7 +101,7 @@ def depth_embedding(
     degeneracy = size * (sources + 1) + targets * (size + 1) - targets * (sources + 1)
     function, steps = functools.partial(_deepened, lift), (f"a layer of {size} after hidden layer {layer}",)
     chosen = {"weight": lift.weights(chain.weights[layer])[0], "bias": lift.bias}
-    return Embedding(small, function(small), function, steps, degeneracy, chosen)
+    return Embedding(small, function(small), function, steps, degeneracy, None, chosen)
 
 
 @dataclasses.dataclass(frozen=True)

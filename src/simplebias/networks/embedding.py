@@ -1,7 +1,6 @@
 """Embeddings of a network in a wider one: affine maps of weights that keep the outputs and every critical point."""
 
 import dataclasses
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -23,7 +22,7 @@ NULL = -1
 """In an index map: a neuron that is no copy of any."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Embedding:
     """A narrower or shallower network inside a larger one.
 
@@ -36,9 +35,9 @@ class Embedding:
         network: the larger network.
         function: A θ + b, from network to network; it can be traced and differentiated by JAX.
         steps: what was done, in words.
-        degeneracy: zero eigenvalues of the Hessian that are predicted to be added at a critical point, the dimension of
-            the critical manifold: `K + Σ_l K_l K_{l-1}` for K_l neurons added to layer l, K of them in all, times the
-            pixels or taps at which layer l reads a kernel. Of smooth activations; a homogeneous one adds more.
+        degeneracy: zero eigenvalues of the Hessian that are predicted to be added at a critical point, see
+            `Frame.degeneracy`.
+        indices: of each hidden layer the neuron that each is a copy of, or -1; None where there are more layers.
         chosen: the free parameters by name, with the values they have here.
 
     Example:
@@ -53,6 +52,7 @@ class Embedding:
     function: Callable[[Any], Any]
     steps: tuple[str, ...]
     degeneracy: int
+    indices: tuple[np.ndarray, ...] | None = None
     chosen: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __call__(self, narrow: Any) -> Any:
@@ -73,6 +73,11 @@ class Embedding:
     def widths(self) -> tuple[int, ...]:
         """Neurons of each hidden layer of the larger network."""
         return Frame.of(self.network).widths
+
+    def __repr__(self) -> str:
+        """Steps, widths and degeneracy; the networks and factors would fill pages."""
+        sizes = f"{Frame.of(self.narrow).widths} → {self.widths}"
+        return f"<Embedding of widths {sizes}: {'; '.join(self.steps)}; {self.degeneracy} more zeros>"
 
     def linear(self, narrow: Any) -> Any:
         """A θ, the linear part: what a change of the small network's weights becomes."""
@@ -111,12 +116,14 @@ class Embedding:
             ((3, 3), 3)
         """
         more = operator(self.network)
-        start, end = Frame.of(self.narrow), Frame.of(more.network)
-        together = len(start.widths) == len(end.widths) and start.shortcut == end.shortcut
-        degeneracy = start.degeneracy(end.widths) if together else self.degeneracy + more.degeneracy
+        indices, degeneracy = None, self.degeneracy + more.degeneracy
+        if self.indices is not None and more.indices is not None:
+            pairs = zip(self.indices, more.indices, strict=True)
+            indices = tuple(np.where(second == NULL, NULL, first[second]) for first, second in pairs)
+            degeneracy = Frame.of(self.narrow).degeneracy(indices)
         chosen = {**self.chosen, **{f"{name} {len(self.steps) + 1}": value for name, value in more.chosen.items()}}
-        function = jax.tree_util.Partial(_composed, self.function, more.function)
-        return Embedding(self.narrow, more.network, function, self.steps + more.steps, degeneracy, chosen)
+        function, steps = jax.tree_util.Partial(_composed, self.function, more.function), self.steps + more.steps
+        return Embedding(self.narrow, more.network, function, steps, degeneracy, indices, chosen)
 
 
 def _composed(first: Callable, second: Callable, network: Any) -> Any:
@@ -144,7 +151,8 @@ class Frame:
     """How the neurons of a network hang together, whatever their weights.
 
     Args:
-        widths: neurons, or kernels, of each hidden layer.
+        sizes: neurons, or kernels, of each layer, the outputs last.
+        fans: of each layer, how many weights a neuron has.
         places: of each layer, how many values of one neuron before it reads: taps of a kernel, pixels, or 1.
         sliding: of each layer, whether its kernels slide over what other kernels gave, with zeros around it.
         pooled: of each hidden layer, whether max-pooling follows.
@@ -153,7 +161,8 @@ class Frame:
         activation: of the hidden layers.
     """
 
-    widths: tuple[int, ...]
+    sizes: tuple[int, ...]
+    fans: tuple[int, ...]
     places: tuple[int, ...]
     sliding: tuple[bool, ...]
     pooled: tuple[bool, ...]
@@ -177,17 +186,24 @@ class Frame:
                     "kernels with the same weights at every place", "shared=False", "Without sharing none is a neuron."
                 )
             slides, pooled, shortcut = 0, (False,), False
+            if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(network) if eqx.is_array(leaf)):
+                raise InputError("finite weights", "NaN or infinite ones", "The training diverged.")
         else:
             chain = chain_of(network)
             slides, shortcut = len(chain.pictures), chain.shortcut
             pooled = tuple(chain.pools(layer) for layer in range(len(chain.weights) - 1))
         layers = layers_of(network)
-        widths = [len(layer.weight) for layer in layers[:-1]]
-        places = [layer.weight.shape[1] // width for layer, width in zip(layers[1:], widths, strict=True)]
+        sizes, fans = zip(*(layer.weight.shape for layer in layers), strict=True)
+        places = [fan // size for fan, size in zip(fans[1:], sizes, strict=False)]
         sliding = (0 < layer < slides for layer in range(len(layers)))
         biased = (isinstance(layer, Normalised) or layer.bias is not None for layer in layers)
         kind = find_activation(network.activation)
-        return Frame(tuple(widths), (1, *places), tuple(sliding), pooled, tuple(biased), shortcut, kind)
+        return Frame(sizes, fans, (1, *places), tuple(sliding), pooled, tuple(biased), shortcut, kind)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Neurons, or kernels, of each hidden layer."""
+        return self.sizes[:-1]
 
     @property
     def groups(self) -> tuple[tuple[int, ...], ...]:
@@ -199,12 +215,41 @@ class Frame:
         """What belongs to each group as a list over hidden layers."""
         return [part for part, group in zip(parts, self.groups, strict=True) for _ in group]
 
-    def degeneracy(self, widths: Sequence[int]) -> int:
-        """Dimension of the critical manifold in a network of the same kind and other widths."""
-        added = [wide - narrow for wide, narrow in zip(widths, self.widths, strict=True)]
-        pairs = zip(itertools.pairwise(added), self.places[1:-1], strict=True)
-        alone = sum(added[group[0]] for group in self.groups)
-        return alone + sum(before * after * places for (before, after), places in pairs)
+    def degeneracy(self, indices: Sequence[np.ndarray]) -> int:
+        """Zeros that index maps of the hidden layers add to the Hessian of a generic critical point, σ being smooth.
+
+        One for each pair of neurons added to neighbouring layers and each tap or pixel between them. For each neuron,
+        of `i` weights and a bias and `o` values that read it: `max(1, o - i - 1)` of a copy, for the dimensions of the
+        shares of output weights with which its gradient stays zero; `1 + |i - o|` of a null one. Where `o ≤ i + 2` and
+        none is null this is `K + Σ_l K_l K_{l-1}`, K neurons being added, K_l of them in layer l.
+
+        Args:
+            indices: of each hidden layer, -1 for a null neuron.
+
+        Returns:
+            Their number.
+        """
+        added = [len(index) - width for index, width in zip(indices, self.widths, strict=True)]
+        total = sum(a * b * many for a, b, many in zip(added, added[1:], self.places[1:], strict=False))
+        for group in self.groups:
+            null = int((indices[group[0]] == NULL).sum())
+            copy_zeros, null_zeros = self._zeros_of_a_neuron(group)
+            total += (added[group[0]] - null) * copy_zeros + null * null_zeros
+        return total
+
+    def _zeros_of_a_neuron(self, group: tuple[int, ...]) -> tuple[int, int]:
+        """Zeros that a copy and a null neuron add alone: what reads it is coupled to the weights of layers before."""
+        felt = any(self.sliding[layer + 1] or not self.biased[layer + 1] for layer in group)
+        reading = [self.fans[layer] for layer in group]
+        read = [self.sizes[layer + 1] * self.places[layer + 1] for layer in group]
+        ranks = []
+        for biases in (1, int(felt)):
+            free, rank = 0, 0
+            for rows, columns in zip(reading, read, strict=True):
+                free += rows + biases
+                rank, free = rank + min(free, columns), free - min(free, columns)
+            ranks.append(rank)
+        return max(1, sum(read) - ranks[0]), sum(reading) + len(group) + sum(read) - 2 * ranks[1]
 
 
 @dataclasses.dataclass(frozen=True)

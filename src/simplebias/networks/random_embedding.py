@@ -16,7 +16,7 @@ from simplebias.networks.widening import named, unchanged
 
 
 def random_embedding(
-    network: Any, widths: Sequence[int] | None = None, *, indices: Sequence[Any] | None = None, key: Key
+    network: Any, widths: int | Sequence[int] | None = None, *, indices: Sequence[Any] | None = None, key: Key
 ) -> Embedding:
     """Embed a network in given widths, with factors drawn among all that keep critical points critical.
 
@@ -26,7 +26,7 @@ def random_embedding(
 
     Args:
         network: a TwoLayer, MLP, ResNet, SmallCNN, VGG or TwoLayerCNN.
-        widths: of each hidden layer; of a ResNet one number. The neurons that are added are copies of random ones.
+        widths: of each hidden layer, or one number. The neurons that are added are copies of random ones.
         indices: instead of widths the index maps, -1 for null neurons, see `compatible_embedding`.
         key: random key.
 
@@ -63,13 +63,12 @@ def random_embedding(
     return named(found, f"random factors, widths {frame.widths} → {found.widths}")
 
 
-def global_null_embedding(network: Any, widths: Sequence[int] | None = None, *, key: Key) -> Embedding:
+def global_null_embedding(network: Any, widths: int | Sequence[int] | None = None, *, key: Key) -> Embedding:
     """Embed a network beside neurons in every layer that read only each other and that no other neuron reads.
 
     Args:
         network: a TwoLayer, MLP, ResNet, SmallCNN, VGG or TwoLayerCNN.
-        widths: of each hidden layer, of a ResNet one number; twice those of the network if None, which is the two-fold
-            null embedding.
+        widths: of each hidden layer, or one number; twice those of the network if None, the two-fold null embedding.
         key: random key of the new neurons' biases and of the weights between them.
 
     Returns:
@@ -95,8 +94,9 @@ def global_null_embedding(network: Any, widths: Sequence[int] | None = None, *, 
     return named(found, f"null neurons in every layer, widths {frame.widths} → {found.widths}")
 
 
-def _checked_widths(frame: Frame, widths: Sequence[int]) -> list[int]:
+def _checked_widths(frame: Frame, given: int | Sequence[int]) -> list[int]:
     least = [frame.widths[group[0]] for group in frame.groups]
+    widths = [given] * len(least) if isinstance(given, int | np.integer) else given
     if len(widths) != len(least):
         remedy = "The hidden layers of a ResNet have one width." if frame.shortcut else ""
         raise InputError(f"{len(least)} widths", f"{len(widths)}", remedy)
@@ -109,7 +109,7 @@ def _checked_widths(frame: Frame, widths: Sequence[int]) -> list[int]:
     return [int(width) for width in widths]
 
 
-def _drawn_maps(frame: Frame, widths: Sequence[int], draw: np.random.Generator) -> list[np.ndarray]:
+def _drawn_maps(frame: Frame, widths: int | Sequence[int], draw: np.random.Generator) -> list[np.ndarray]:
     """Every neuron, then copies of random ones."""
     indices, _ = unchanged(frame)
     sizes = zip(indices, _checked_widths(frame, widths), strict=True)

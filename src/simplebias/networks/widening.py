@@ -1,5 +1,6 @@
 """Embeddings in width by name: split and null neurons, copies of the whole, and the symmetries of a network."""
 
+import dataclasses
 import functools
 from collections.abc import Sequence
 from typing import Any
@@ -170,7 +171,9 @@ def symmetry_embedding(
         raise InputError(f"order of the {width} neurons of layer {layer}, each once", repr(order))
     function, small = functools.partial(_moved, group, given, before, after), folded(network)
     steps, chosen = (f"neurons of layer {layer} moved by a symmetry",), {"order": given, "factors": before}
-    return Embedding(small, function(small), function, steps, 0, chosen)
+    maps = [np.arange(size) for size in frame.widths]
+    maps = tuple(given if place in group else one for place, one in enumerate(maps))
+    return Embedding(small, function(small), function, steps, 0, maps, chosen)
 
 
 def _moved(group: tuple[int, ...], order: np.ndarray, before: np.ndarray, after: np.ndarray, network: Any) -> Any:
@@ -222,7 +225,7 @@ def find_group(network: Any, layer: int) -> tuple[Frame, int]:
 def named(found: Embedding, step: str, chosen: dict[str, Any] | None = None) -> Embedding:
     """An embedding with another description."""
     free = found.chosen if chosen is None else chosen
-    return Embedding(found.narrow, found.network, found.function, (step,), found.degeneracy, free)
+    return dataclasses.replace(found, steps=(step,), chosen=free)
 
 
 def unchanged(frame: Frame) -> tuple[list[np.ndarray], list[np.ndarray]]:
