@@ -3,8 +3,8 @@
 A variable without records is drawn so if its attribute `over` names the dimension of the horizontal axis. Its
 coordinate may have the attributes `long_name`, `units` and `scale` ("log"), that of the other dimension a `symbol`.
 Attributes of the variable: `panel` (variables with the same stand in one figure), `scale` ("log"), `role` ("target",
-red, or "network", blue), `marks` ("points" for points without a line), `axis` (title of the vertical axis), `section`
-(heading of the page under which the figure stands).
+red, or "network", blue), `marks` ("points" for points without a line, "categories" for points over words, each seed
+one), `axis` (title of the vertical axis), `section` (heading of the page under which the figure stands).
 """
 
 import dataclasses
@@ -47,6 +47,7 @@ class _Line:
     colour: str
     dash: str
     points: bool
+    words: tuple[str, ...] = ()
 
 
 @draws(section="Other measures", place=90, plain=True)
@@ -69,10 +70,18 @@ def _figure(name: str, members: Sequence[Variable]) -> Figure:
     x_axis, x_name = _across(members, lines)
     y_axis = value_axis(every[np.isfinite(every)], title, log=logarithmic)
     shape = layout(420, xaxis=x_axis, yaxis=y_axis, margin={"l": 64, "r": 16, "t": 60, "b": 52})
-    words = f"Curves over {x_name}. " + "; ".join(_in_words(line, x_name) for line in lines) + "."
+    categories = bool(lines[0].words)
+    words = (
+        f"{'Points' if categories else 'Curves'} over {x_name}. "
+        + "; ".join(_in_words(line, x_name) for line in lines)
+        + "."
+    )
     seeds = max(len(line.values) for line in lines)
     notes = [member.description for member in members]
-    notes += [f"Bold: median over {seeds} seeds; faint: the seeds."] if seeds > 1 else []
+    told = (
+        f"A point for each of {seeds} seeds." if categories else f"Bold: median over {seeds} seeds; faint: the seeds."
+    )
+    notes += [told] if seeds > 1 else []
     caption = " ".join(dict.fromkeys(note for note in notes if note))
     references = tuple(dict.fromkeys(key for member in members for key in member.references))
     section = str(first.array.attrs.get("section", ""))
@@ -100,17 +109,18 @@ def _shared_colours(members: Sequence[Variable]) -> dict[str, str]:
 
 
 def _lines(variable: Variable, rank: int, count: int, colours: dict[str, str]) -> list[_Line]:
-    x = np.asarray(variable.coordinate(variable.dims[-1]), float)
     values = variable.values[:, 0]
+    words = tuple(variable.names(variable.dims[-1])) if variable.array.attrs.get("marks") == "categories" else ()
+    x = np.arange(float(values.shape[-1])) if words else np.asarray(variable.coordinate(variable.dims[-1]), float)
     role = str(variable.array.attrs.get("role", ""))
-    points, dash = variable.array.attrs.get("marks") == "points", DASHES[rank % len(DASHES)]
+    points, dash = variable.array.attrs.get("marks") in {"points", "categories"}, DASHES[rank % len(DASHES)]
     names = _others(variable)
     if not names:
         colour = ROLES.get(role, COLOURS[1 + (len(colours) + rank) % (len(COLOURS) - 2)])  # neither blue nor red
-        return [_Line(variable.title, x, values, colour, "solid" if role or not rank else dash, points)]
+        return [_Line(variable.title, x, values, colour, "solid" if role or not rank else dash, points, words)]
     lead = f"{variable.title}, " if count > 1 else ""
     chosen = thin(len(names), LINES)
-    return [_Line(lead + names[k], x, values[:, k], colours[names[k]], dash, points) for k in chosen]
+    return [_Line(lead + names[k], x, values[:, k], colours[names[k]], dash, points, words) for k in chosen]
 
 
 def _traces(line: _Line, *, legend: bool) -> list[dict[str, Any]]:
@@ -119,6 +129,15 @@ def _traces(line: _Line, *, legend: bool) -> list[dict[str, Any]]:
     stroke = {"color": line.colour, "dash": line.dash}
     shown = "%{fullData.name}<br>%{x:.4g}: %{y:.4g}<extra></extra>"
     bold: dict[str, Any] = {"y": median(line.values), "showlegend": legend, "hovertemplate": shown}
+    if line.words:
+        every = {"y": line.values.ravel(), "x": np.tile(line.x, len(line.values)), "showlegend": legend}
+        shown = {
+            "customdata": np.tile(line.words, len(line.values)),
+            "hovertemplate": "%{customdata}: %{y:.3g}<extra></extra>",
+        }
+        return [
+            common | every | shown | {"mode": "markers", "marker": {"color": line.colour, "size": 8, "opacity": 0.7}}
+        ]
     if line.points or len(line.x) == 1:
         return [common | bold | {"mode": "markers", "marker": {"color": line.colour, "size": 8}}]
     many = len(line.values) > 1
@@ -135,6 +154,10 @@ def _across(members: Sequence[Variable], lines: Sequence[_Line]) -> tuple[dict[s
     attributes = {} if known is None else known.attrs
     name, unit = str(attributes.get("long_name", over.replace("_", " "))), str(attributes.get("units", ""))
     name = f"{name} ({unit})" if unit not in {"", "1"} else name
+    if words := lines[0].words:
+        ends = [-0.5, len(words) - 0.5]
+        ticks = {"tickvals": np.arange(len(words)), "ticktext": [label(word) for word in words]}
+        return axis("" if name == over else label(name), range=ends, **ticks), name
     x = np.concatenate([line.x for line in lines])
     if attributes.get("scale") == "log" and (x > 0).any():
         low, high = span(x, log=True)
@@ -157,5 +180,7 @@ def _in_words(line: _Line, across: str) -> str:
     finite = np.flatnonzero(np.isfinite(middle))
     if finite.size == 0:
         return f"{line.name} has no finite value"
+    if line.words:
+        return f"{line.name}: " + ", ".join(f"{line.words[place]} {number(float(middle[place]))}" for place in finite)
     ends = [f"{number(float(middle[place]))} at {across} {number(float(line.x[place]))}" for place in finite[[0, -1]]]
     return f"{line.name} goes from {ends[0]} to {ends[1]}"

@@ -216,7 +216,7 @@ def _plain(name: str, array: xr.DataArray) -> Variable | None:
     real = array.dtype.kind in "fiub" and array.size > 0
     if over not in array.dims or len(rest) > 1 or any(map(is_record, array.dims)) or not real:
         return None
-    if coordinate(array, over).dtype.kind not in "fiu":
+    if coordinate(array, over).dtype.kind not in "fiu" and array.attrs.get("marks") != "categories":
         return None
     dims = (*rest, over)
     values = array.transpose(*((SEED,) if SEED in array.dims else ()), *dims).values.astype(float)
