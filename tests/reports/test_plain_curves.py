@@ -97,3 +97,18 @@ def test_what_is_not_finite_or_alone_is_survived():
     data["height"].values[:] = np.nan
     only(data)
     assert only(heights().isel(size=[1])).plotly["data"][0]["mode"] == "markers"
+
+
+def test_words_along_the_axis_have_a_point_for_each_seed_and_24_decades():
+    values = np.array([[1e-16, 1.0], [1e-15, 2.0]])
+    drawn = {"over": "operator", "marks": "categories", "scale": "log"}
+    data = xr.Dataset({"gradients": (("seed", "operator"), values, drawn)}, {"operator": ["split", "<b>"]})
+    (figure,) = figures(Run(data))
+    (trace,) = figure.plotly["data"]
+    assert trace["x"].tolist() == [0, 1, 0, 1]
+    assert trace["y"].tolist() == values.ravel().tolist()
+    shape = figure.plotly["layout"]
+    assert shape["xaxis"]["ticktext"] == ["split", "&lt;b&gt;"]
+    assert shape["yaxis"]["range"][0] < -15
+    assert "A point for each of 2 seeds" in figure.caption
+    assert "split" in figure.alternative

@@ -187,11 +187,11 @@ def curve_panels(
     return Figure(title, {"data": data, "layout": shape}, alternative, caption, variable.references)
 
 
-def value_axis(values: np.ndarray, title: str, *, log: bool, floor: float = 0.0) -> dict[str, Any]:
-    """An axis of values, logarithmic if asked for and possible, not below `floor`; `title` must be safe already."""
+def value_axis(values: np.ndarray, title: str, *, log: bool, floor: float = 0.0, decades: int = 12) -> dict[str, Any]:
+    """An axis of safe `title`, logarithmic if asked for and possible: at most so many decades, none below `floor`."""
     possible = log and bool((values[np.isfinite(values)] > 0).any())
     if not possible:
         return axis(title, range=span(values))
     low, high = span(values, log=True)
-    low = max(low, high - 12, min(np.log10(floor), high - 1) if floor else -np.inf)
+    low = max(low, high - decades, min(np.log10(floor), high - 1) if floor else -np.inf)
     return log_axis(title, range=[float(low), high], dtick=(1 if high - low < 8 else 2) if high - low > 2.5 else "D2")

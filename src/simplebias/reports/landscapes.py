@@ -97,7 +97,9 @@ def _rows(reading: Reading, variable: Variable) -> Figure:
     )
     said = "; ".join(f"{name}: {_counted(values[k], bound)}" for k, name in enumerate(stages))
     caption = f"{variable.description} Zero: below {number(tolerance)} of the largest. {said[:1].upper()}{said[1:]}."
-    title = f"{variable.title[:1].upper()}{variable.title[1:]}s {' and '.join(stages)}"
+    title = f"{variable.title[:1].upper()}{variable.title[1:]}s" + (
+        f" {' and '.join(stages)}" if len(stages) == 2 else ""
+    )
     return Figure(title, {"data": data, "layout": shape}, f"{variable.title}s. {said}.", caption, variable.references)
 
 

@@ -35,8 +35,8 @@ LINES = 8
 """Lines of one variable."""
 ROLES = {"target": TARGET, "network": NETWORK}
 """Colours of variables that say what they are."""
-DECADES = 16
-"""Most powers of ten on a logarithmic axis of values; what is below is off the figure."""
+DECADES, OF_POINTS = 12, 24
+"""Most powers of ten on a logarithmic axis of values, of curves and of single points; what is below is off it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +68,8 @@ def _figure(name: str, members: Sequence[Variable]) -> Figure:
     every = np.concatenate([line.values.ravel() for line in lines])
     title = label(str(first.array.attrs["axis"])) if "axis" in first.array.attrs else first.label
     x_axis, x_name = _across(members, lines)
-    y_axis = value_axis(every[np.isfinite(every)], title, log=logarithmic)
+    points = all(line.points for line in lines)
+    y_axis = value_axis(every[np.isfinite(every)], title, log=logarithmic, decades=OF_POINTS if points else DECADES)
     shape = layout(420, xaxis=x_axis, yaxis=y_axis, margin={"l": 64, "r": 16, "t": 60, "b": 52})
     categories = bool(lines[0].words)
     words = (
