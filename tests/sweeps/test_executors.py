@@ -9,6 +9,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
+import distributed
+import psutil
 import pytest
 
 from simplebias.core.errors import InputError, StorageError
@@ -16,7 +18,6 @@ from simplebias.sweeps import Specification, WorkersLost, sweep, sweep_status
 from simplebias.sweeps import executors as places
 from simplebias.sweeps.store import CELLS, Store
 
-psutil = pytest.importorskip("psutil")
 # eight bundles of a tenth of a second: time to see the first one done and to kill before the last
 GRID = Specification(
     {"gamma": [0.5, 1.5], "width": [20], "seed": 4},
@@ -128,7 +129,6 @@ class _Open:
 @pytest.fixture(scope="module")
 def cluster():
     """Two worker processes of two threads each, on this machine."""
-    distributed = pytest.importorskip("distributed")
     with (
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=2, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
