@@ -7,7 +7,8 @@
   const PRINTED = 690;
   const DARK = {
     "#1c1d21": "#e9e7e2", "#62666d": "#a0a4ab", "#e5e2dc": "#33373d", "#0072B2": "#5ab0ea", "#D55E00": "#ff8d45",
-    "#083c6b": "#c5e6fb", "#8cc0e0": "#2f6a94", "#f4f1ea": "#202429", "#f7f5f2": "#202429", "#123a63": "#9fb8f0"
+    "#083c6b": "#c5e6fb", "#8cc0e0": "#2f6a94", "#f4f1ea": "#202429", "#f7f5f2": "#202429", "#123a63": "#9fb8f0",
+    "#b2512a": "#e0784d", "#e2ab8b": "#80482f", "#8fb9da": "#2f5f86", "#1f5f9c": "#5ba6e6"
   };
   const TYPES = { i2: Int16Array, u1: Uint8Array, f4: Float32Array, f8: Float64Array };
   const CONFIG = {
