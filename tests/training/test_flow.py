@@ -1,6 +1,7 @@
 """The normalised flow: independent integrations, the length of its steps, what it keeps, and what it refuses."""
 
 import dataclasses
+import re
 
 import equinox as eqx
 import jax
@@ -203,3 +204,17 @@ def test_what_it_cannot_follow_is_refused(key, make, task):
 def test_bad_options_are_refused(options):
     with pytest.raises(InputError):
         NormalisedFlow(**options)
+
+
+def test_networks_side_by_side_decompose_one_matrix_at_a_time(key):
+    """A batch of matrices is decomposed by the threads that wait for it: two sweeps at once would hang."""
+    points = jnp.linspace(-1, 1, 45)[:, None]
+    task, flow = Regression(points, points**2), NormalisedFlow()
+
+    def moved(one):
+        network = TwoLayer(1, 1, 5, activation="relu", key=one)
+        parameters, static = eqx.partition(network, eqx.is_inexact_array)
+        return flow.update(parameters, static, task, jnp.zeros(()), step=jnp.asarray(0), key=one)[2]
+
+    text = str(jax.make_jaxpr(jax.vmap(moved))(jax.random.split(key, 3)))
+    assert re.findall(r"\[([\d,]+)\] = eigh\[", text) == ["45"]  # not ["3,45"]

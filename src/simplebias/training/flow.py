@@ -100,7 +100,7 @@ class NormalisedFlow(Updater):
         count = residual.shape[0]
         parts = [(copy.layers, trace) for copy, trace in zip(copies, traces, strict=True)]
         kernel = sum(_kernel(layers, trace) for layers, trace in parts)
-        fastest = jnp.linalg.eigvalsh(kernel / count)[-1]
+        fastest = _largest_eigenvalue(kernel / count)
         pull = jnp.append(residual @ points, residual.sum()) / count
         tiny = jnp.finfo(residual.dtype).tiny
         stable = self.stability / jnp.maximum(fastest, tiny)
@@ -187,6 +187,13 @@ def _moved(pull: Array, layer: Affine, signal: Array, slope: Array) -> Affine:
     weight = layer.weight - layer.multiplier * (weighted.T @ signal)
     bias = layer.bias if layer.bias is None else layer.bias - layer.bias_multiplier * weighted.sum(axis=0)
     return dataclasses.replace(layer, weight=weight, bias=bias)
+
+
+@jax.custom_batching.sequential_vmap
+def _largest_eigenvalue(matrix: Float[Array, "points points"]) -> Scalar:
+    # One matrix after the other, also under `vmap`, which takes no longer. A batch of larger ones JAX decomposes in
+    # parallel, from within the threads that are to do it: two trainings at once, as in a sweep, then wait for ever.
+    return jnp.linalg.eigvalsh(matrix)[-1]
 
 
 def _data(task: Task) -> tuple[Array, Array]:
