@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from simplebias.core.errors import DivergenceError, InputError, as_array, check_finite, check_positive
-from simplebias.core.task import Task
+from simplebias.core.task import Task, task_loss
 from simplebias.core.types import Array, ArrayLike, Key, Network, PyTree, Scalar
 
 
@@ -59,13 +59,12 @@ def gradient_flow(
         >>> task = Regression([-0.5, 0.5], [0.25, 0.1])
         >>> start = TwoLayer(1, 1, 20, key=jax.random.key(0))
         >>> networks = gradient_flow(start, task, times=[0.0, 1.0, 100.0])
-        >>> losses = eqx.filter_vmap(lambda one: task.loss(one, task.batch(None, key=None), key=None))(networks)
+        >>> losses = eqx.filter_vmap(lambda one: task_loss(one, task))(networks)
         >>> bool(losses[1] < losses[0]), bool(losses[2] < 1e-3)
         (True, True)
     """
     import diffrax
 
-    network = eqx.nn.inference_mode(network)
     parameters, static = eqx.partition(network, eqx.is_inexact_array)
     real = jnp.result_type(*jax.tree.leaves(parameters))
     places = _times(times).astype(real)
@@ -76,7 +75,6 @@ def gradient_flow(
         solver = diffrax.Tsit5()
     elif not isinstance(solver, diffrax.AbstractSolver):
         raise InputError("a Diffrax solver such as diffrax.Tsit5()", repr(solver))
-    key = jax.random.key(0) if key is None else key
     networks, reached = _integrated(parameters, static, task, places, float(chosen), solver, int(steps), key)
     if not bool(reached):
         raise DivergenceError(f"the flow did not reach t = {float(places[-1]):g} in {steps} steps")
@@ -85,12 +83,12 @@ def gradient_flow(
 
 @eqx.filter_jit
 def _integrated(
-    parameters: PyTree, static: PyTree, task: Task, places: Array, tolerance: float, solver: Any, steps: int, key: Key
+    parameters: PyTree, static: PyTree, task: Task, places: Array, tolerance: float, solver: Any, steps: int, key: Any
 ) -> tuple[PyTree, Array]:
     import diffrax
 
     def loss(candidate: PyTree) -> Scalar:
-        return task.loss(eqx.combine(candidate, static), task.batch(None, key=key), key=key) / 2
+        return task_loss(eqx.combine(candidate, static), task, key=key) / 2
 
     def velocity(time: Any, candidate: PyTree, extra: Any) -> PyTree:
         return jax.tree.map(jnp.negative, jax.grad(loss)(candidate))
