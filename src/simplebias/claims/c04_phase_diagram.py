@@ -167,11 +167,22 @@ def _diagram(gamma: list[float], prime: list[float], widths: tuple[int, ...]) ->
     data = _swept({"gamma": gamma, "gamma_prime": prime, WIDTH: widths, SEED: SEEDS}, "phase")
     diagram = phase_diagram(data)
     cut = diagram.sel(gamma_prime=0.0, drop=True)
-    names = {"predicted_slope": "theory", "slope": "slope", "slope_low": "95 %, low", "slope_high": "95 %, high"}
-    common = {"over": "gamma", "panel": "slope over γ at γ′ = 0", "axis": "slope over the width"}
-    for name, words in names.items():
-        values = cut[name].values
-        diagram[f"cut_{name}"] = ("gamma", values, common | {"long_name": words, "references": "luo2020phase"})
+    cuts = {
+        "slope": {"long_name": "measured", "role": "network"},
+        "predicted_slope": {"long_name": "theory", "role": "target"},
+        "slope_low": {"long_name": "95 %, low"},
+        "slope_high": {"long_name": "95 %, high"},
+    }
+    common = {
+        "over": "gamma",
+        "panel": "slope over γ at γ′ = 0",
+        "axis": "slope over the width",
+        "description": "Negative: linear. Positive: condensed. With both ends of the interval of 95 %.",
+        "references": "luo2020phase",
+    }
+    for name, attributes in cuts.items():
+        diagram[f"cut_{name}"] = ("gamma", cut[name].values, common | attributes)
+    diagram["gamma"].attrs = {"long_name": "γ"}
     return diagram
 
 
