@@ -223,7 +223,26 @@ def test_weights_that_run_away_are_named():
         separable = critical_point(
             MLP(1, 2, (1,), key=jax.random.key(0)), Classification(x[:, None], (x > 0).astype(int)), way="descend"
         )
-    assert separable.kind in {Kind.AT_INFINITY, Kind.NOT_CRITICAL}
+    assert separable.kind == Kind.AT_INFINITY
+
+
+class Line(eqx.Module):
+    """Logits 0 and w x."""
+
+    weight: jax.Array
+
+    def __call__(self, x):
+        return jnp.stack([0 * x[0], self.weight * x[0]])
+
+
+def test_a_vanishing_gradient_on_the_way_to_infinity_is_no_minimum():
+    """Of log(1 + exp(-w)) slope and curvature are exp(-w): Newton's step is 1 however small both are."""
+    task = Classification([[-1.0], [1.0]], [0, 1])
+    with pytest.warns(UserWarning, match="cross-entropy has no finite minimum"):
+        found = critical_point(Line(jnp.asarray(35.0)), task)
+    assert found.gradient < 1e-13
+    assert found.inertia.counts == (1, 0, 0)
+    assert found.kind == Kind.AT_INFINITY
 
 
 def test_essential_neurons_know_symmetries(float64):

@@ -24,6 +24,9 @@ LARGEST = 1e3
 """Largest weight of a finite critical point; beyond it weights are taken to run away."""
 GROWN = 10.0
 """Where a search gets stuck with weights so many times larger than at its start, they are taken to run away too."""
+RESTLESS = 1e-5
+"""Where the gradient has vanished and Newton's step is still longer than this share of the largest weight, slopes and
+curvatures die out alike on the way to infinity."""
 RANK = 1e-12
 """Singular values of a Jacobian below this share of the largest count as zero."""
 WAYS = ("nearest", "descend")
@@ -186,7 +189,8 @@ def critical_point(
     `|λ_i|` above a share `zero` of the largest: Levenberg and Marquardt's method for `g = 0`, with μ falling to 0 as
     steps lower `‖g‖`, so that it ends as Newton's with a pseudo-inverse and leaves directions of no curvature alone.
     It goes to saddles as well as to minima. Narrow networks often have critical points at infinity only: a search that
-    ends with weights beyond the limit, or is stuck with weights 10 times those it began with, says so by its kind.
+    ends with weights beyond the limit, is stuck with weights 10 times those it began with, or would still go far where
+    the gradient has vanished (all slopes die out alike), says so by its kind.
     With `way="descend"` the loss is lowered first, by SciPy's trust region with the
     exact Hessian, which leaves saddles behind.
 
@@ -231,11 +235,14 @@ def critical_point(
             place = _descended(surface, place, int(steps), float(limit))
         place, taken = _solved(surface, place, float(tolerance), float(zero), int(steps), float(limit))
         loss, gradient = _look(surface, place)
-        found = Inertia(np.linalg.eigvalsh(dense(surface, jnp.asarray(place))), float(zero))
+        values, vectors = np.linalg.eigh(dense(surface, jnp.asarray(place)))
         ended = surface.network(jnp.asarray(place))
+    found = Inertia(values, float(zero))
     size, largest = float(np.abs(gradient).max()), float(np.abs(place).max())
     kind = classify(found, size, largest=largest, tolerance=tolerance, limit=limit)
-    if kind == Kind.NOT_CRITICAL and taken < steps and largest > GROWN * np.abs(start).max():
+    next_step = float(np.abs(vectors @ (_inverse(values, float(zero), 0.0) * (vectors.T @ gradient))).max())
+    stuck = kind == Kind.NOT_CRITICAL and taken < steps and largest > GROWN * np.abs(start).max()
+    if stuck or (kind != Kind.NOT_CRITICAL and next_step > RESTLESS * largest):
         kind = Kind.AT_INFINITY
     if isinstance(task, Classification) and kind in {Kind.NOT_CRITICAL, Kind.AT_INFINITY}:
         warnings.warn(
@@ -285,6 +292,13 @@ def _descended(surface: Surface, place: np.ndarray, steps: int, limit: float) ->
     return np.asarray(found.x)
 
 
+def _inverse(values: np.ndarray, zero: float, damping: float) -> np.ndarray:
+    """`λ / (λ² + μ)` of eigenvalues, 0 for those that count as zero; the damping μ is relative to the largest λ²."""
+    shares = values / (np.abs(values).max() or 1.0)
+    kept = np.abs(shares) > zero
+    return np.where(kept, shares, 0) / np.where(kept, shares**2 + damping, 1) / (np.abs(values).max() or 1.0)
+
+
 def _solved(
     surface: Surface, place: np.ndarray, tolerance: float, zero: float, steps: int, limit: float
 ) -> tuple[np.ndarray, int]:
@@ -297,11 +311,9 @@ def _solved(
         if polished > 2 or np.abs(place).max() > limit:
             return place, step
         values, vectors = np.linalg.eigh(dense(surface, jnp.asarray(place)))
-        largest = np.abs(values).max()
         shares = vectors.T @ gradient
         while True:
-            inverse = np.where(np.abs(values) > zero * largest, values, 0) / (values**2 + damping * largest**2 + 1e-300)
-            trial = place - vectors @ (inverse * shares)
+            trial = place - vectors @ (_inverse(values, zero, damping) * shares)
             found = _look(surface, trial)[1]
             if np.isfinite(found).all() and np.linalg.norm(found) < np.linalg.norm(gradient):
                 place, gradient, damping = trial, found, damping / 10 if damping > 1e-20 else 0.0
