@@ -164,7 +164,8 @@ CLAIM = Claim(
         "of two-layer ReLU networks drawn by these very rules, with their own multipliers: x² at four points, "
         "anti-symmetric initialisation, gradient flow by adaptive Euler steps until the mean squared error is below "
         "1e-6, float64, as changes below 1e-5 of a weight get lost in float32; widths 1000 to 8000 (standard), 1000 to "
-        "40,000 (full), 500 to 2000, of LeCun and Xavier, at smoke scale. Linear: the slope and its whole 95 % interval below 0; critical: within ±0.06 of 0. "
+        "40,000 (full), 500 to 2000, of LeCun and Xavier, at smoke scale. Linear: the slope and "
+        "its whole 95 % interval below 0; critical: within ±0.06 of 0. "
         f"Seeds {SEED_WORDS}."
     ),
     fails_when=(
