@@ -51,6 +51,15 @@ def test_status_and_resume(made):
     assert "--resume" in taken.output
 
 
+def test_a_deep_diagram_has_a_boundary_for_each_layer(tmp_path):
+    options = ["--depth", "2", "--gamma", "1,2", "--width", "8,16,32", "--seeds", "1", "--until", "1e-2"]
+    done = CliRunner().invoke(app, ["phase", *options, "--out", str(tmp_path / "deep")])
+    assert done.exit_code == 0, done.output
+    assert "layer 1: slope 0 at γ" in done.output
+    assert "layer 2: slope 0 at γ = not crossed, theory 3.00" in done.output
+    assert "layer 2, scaling" in (tmp_path / "deep" / "report.html").read_text()
+
+
 def test_a_file_says_what_to_sweep(tmp_path):
     file = tmp_path / "rates.toml"
     file.write_text("steps = 5\n[axes]\nlearning_rate = [1e-3, 1e-2]\n[settings]\nwidth = 4\ndepth = 1\n")

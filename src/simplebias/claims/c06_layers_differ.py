@@ -11,6 +11,7 @@ from simplebias.claims.judge import compare, figure, within
 from simplebias.core.errors import Outcome
 from simplebias.core.types import LAYER, SEED
 from simplebias.sweeps import Specification, phase_diagram, sweep
+from simplebias.sweeps.summary import layer_curves
 
 LAYERS = "three layers"
 CHANGE, GAMMA, WIDTH, OUTCOME = "relative_change", "gamma", "width", "outcome"
@@ -75,14 +76,7 @@ def _measured(gamma: Sequence[float], widths: Sequence[int], seeds: Sequence[int
     data = sweep(asked, progress=False)[[CHANGE, OUTCOME, "steps"]]
     data[CHANGE].attrs = {}
     data[WIDTH].attrs = {"long_name": "width", "scale": "log"}
-    data[GAMMA].attrs = {"long_name": "γ"}
-    slopes = _slopes(data)
-    common = {"over": GAMMA, "panel": "slope over γ", "axis": "slope over the width", "references": "zhou2022empirical"}
-    common |= {"description": "Slope of the relative change of each layer over the width: positive, it condenses."}
-    for layer in slopes[LAYER].values:
-        for name, words in (("slope", ""), ("predicted_slope", ", scaling")):
-            values = slopes[name].sel({LAYER: layer}).values
-            data[f"{name}_{layer}"] = (GAMMA, values, common | {"long_name": f"layer {layer}{words}"})
+    data = data.merge(layer_curves(phase_diagram(data)))
     between = data[CHANGE].sel({GAMMA: 2.0}, drop=True).transpose(SEED, LAYER, WIDTH)
     data = data.assign_coords({"which": [f"layer {layer}" for layer in data[LAYER].values]})
     attributes = {

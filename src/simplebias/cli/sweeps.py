@@ -1,5 +1,6 @@
 """`simplebias sweep`, `phase` and `where`: many trainings, the phase diagram, and the place of an initialisation."""
 
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,9 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on with the sweep in 
 Status = Annotated[bool, typer.Option("--status", help="Only say how far the sweep in --out has come.")]
 Memory = Annotated[float, typer.Option(help="GiB that all trainings at once may take.")]
 INTERRUPTED = 130
+SHALLOW = {"gamma": "0.6:1.4:9", "gamma_prime": "-0.4:0.4:9", "width": "1000,2000,4000,8000,16000"}
+DEEP = {"gamma": "1:3.25:10", "gamma_prime": "0", "width": "128,256,512,1024"}
+"""The usual places of a diagram of two-layer networks, and of deeper ones."""
 PHASE = ("relative_change", "features", "fit")
 """What a phase diagram is made of."""
 
@@ -56,9 +60,19 @@ def sweep(
 
 def phase(
     *,
-    gamma: Annotated[str, typer.Option(help="Values of γ: FIRST:LAST:COUNT, or numbers with commas.")] = "0.6:1.4:9",
-    gamma_prime: Annotated[str, typer.Option(help="Values of γ′, likewise.")] = "-0.4:0.4:9",
-    width: Annotated[str, typer.Option(help="At least three widths.")] = "1000,2000,4000,8000,16000",
+    gamma: Annotated[
+        str | None,
+        typer.Option(
+            help="Values of γ: FIRST:LAST:COUNT, or numbers with commas.", show_default="0.6:1.4:9; deep 1:3.25:10"
+        ),
+    ] = None,
+    gamma_prime: Annotated[
+        str | None, typer.Option(help="Values of γ′, likewise.", show_default="-0.4:0.4:9; deep 0")
+    ] = None,
+    width: Annotated[
+        str | None, typer.Option(help="At least three widths.", show_default="1000,2000,…,16000; deep 128,256,512,1024")
+    ] = None,
+    depth: Annotated[int, typer.Option(help="Hidden layers; of more than one γ is that of all weights together.")] = 1,
     seeds: Annotated[int, typer.Option(help="How many seeds.")] = 2,
     until: Annotated[float, typer.Option(help="Loss at which a training ends.")] = 1e-6,
     steps: Annotated[int, typer.Option(help="Steps of a training, at most.")] = 20_000,
@@ -72,21 +86,25 @@ def phase(
     resume: Resume = False,
     status: Status = False,
 ) -> None:
-    """Measure the phase diagram of two-layer networks: where they stay linear and where they condense."""
+    """Measure the phase diagram: where two-layer networks, or layers of deeper ones, stay linear and where condense."""
     with friendly_errors():
         if status:
             _say_status(out)
             return
+        from simplebias.core.errors import check_positive
         from simplebias.sweeps import Specification
 
-        axes = {
-            "gamma": numbers(gamma, "gamma"),
-            "gamma_prime": numbers(gamma_prime, "gamma_prime"),
-            "width": [int(one) for one in numbers(width, "width")],
-            "seed": seeds,
-        }
+        check_positive(depth, "depth", integer=True)
+        places = SHALLOW if depth == 1 else DEEP
+        given = (gamma, gamma_prime, width)
+        gammas, primes, widths = (
+            numbers(own if own is not None else usual, name)
+            for own, (name, usual) in zip(given, places.items(), strict=True)
+        )
+        axes = {"gamma": gammas, "gamma_prime": primes, "width": [int(one) for one in widths], "seed": seeds}
         specification = Specification(
-            axes, settings={"activation": activation, "data": data, "limit": limit}, measures=PHASE,
+            axes, settings={"activation": activation, "data": data, "limit": limit, "depth": depth},
+            measures=PHASE if depth == 1 else ("relative_change",),
             steps=steps, until=until, experiment="phase", precision=precision,
         )  # fmt: skip
         found, folder = _run(specification, "phase", out, workers, memory, resume)
@@ -203,15 +221,19 @@ def _diagram(found: "xarray.Dataset", folder: Path) -> None:
     from simplebias.core.run import Run
     from simplebias.sweeps import phase_diagram
     from simplebias.sweeps.store import Store
-    from simplebias.sweeps.summary import data_card, summarise
+    from simplebias.sweeps.summary import data_card, layer_curves, summarise
 
     diagram, store = phase_diagram(found), Store(folder)
     summary = summarise(diagram)
     details = {"summary": summary, "data": data_card(store.specification)}
-    page = Run(diagram, provenance=store.provenance | details).report(folder / "report.html")
-    for prime in diagram["gamma_prime"].values:
+    drawn = layer_curves(diagram) if "layer" in diagram["slope"].dims else diagram
+    page = Run(drawn, provenance=store.provenance | details).report(folder / "report.html")
+    layers = diagram["layer"].values if "layer" in diagram["slope"].dims else [None]
+    for prime, layer in itertools.product(diagram["gamma_prime"].values, layers):
         row = diagram.sel(gamma_prime=prime)
+        row = row if layer is None else row.sel(layer=layer)
+        name = f"γ′ = {prime:+.2f}" if layer is None else f"layer {layer}"
         measured, theory = float(row["boundary"]), float(row["predicted_boundary"])
         shown = "not crossed" if measured != measured else f"{measured:.3f}"
-        typer.echo(f"γ′ = {prime:+.2f}: slope 0 at γ = {shown}, theory {theory:.2f}")
+        typer.echo(f"{name}: slope 0 at γ = {shown}, theory {theory:.2f}")
     typer.echo(f"\n{summary['headline']}\nReport: {page}")

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from simplebias.core.types import SEED
 from simplebias.sweeps.data import FOUR_POINTS
 from simplebias.sweeps.specification import Specification
 
@@ -16,17 +17,17 @@ ADVICE = (
 
 
 def summarise(diagram: xr.Dataset) -> dict[str, Any]:
-    """Words and tables of a diagram of two-layer networks.
+    """Words and tables of a diagram.
 
     Args:
-        diagram: of `phase_diagram`, of one layer.
+        diagram: of `phase_diagram`.
 
     Returns:
         `title`, `headline`, `advice` and `tables`, as plain data.
     """
     summary = {"title": "Phase diagram", "headline": headline(diagram)}
     if "layer" in diagram["slope"].dims:
-        return summary
+        return summary | {"title": "Phase diagram of a deep network", "tables": [_layers(diagram)]}
     return summary | {"advice": ADVICE, "tables": [_boundary(diagram), _slopes(diagram)]}
 
 
@@ -74,6 +75,42 @@ def _slopes(diagram: xr.Dataset) -> dict[str, Any]:
         f"Slope of log RD over log width; in brackets half of its {percent:g} % interval. –: fewer than three widths."
     )
     return {"title": "Slopes", "columns": ["γ′ \\ γ", *(f"{one:g}" for one in gamma)], "rows": rows, "note": note}
+
+
+def _layers(diagram: xr.Dataset) -> dict[str, Any]:
+    """Boundary and slopes of each layer."""
+    one = diagram.isel({GAMMA_PRIME: 0})
+    rows = []
+    for layer in one["layer"].values:
+        row = one.sel(layer=layer)
+        ends = [float(row["boundary"]), float(row["predicted_boundary"])]
+        cells = [_signed(slope, 2) if np.isfinite(slope) else "–" for slope in row["slope"].values]
+        rows.append([str(layer), *(f"{end:.2f}" if np.isfinite(end) else "–" for end in ends), *cells])
+    columns = ["layer", "slope 0 at γ", "theory", *(f"{gamma:g}" for gamma in one[GAMMA].values)]
+    note = "Slope of log RD of a layer over log width at each γ; –: not measured, or not crossed."
+    return {"title": "Slopes", "columns": columns, "rows": rows, "note": note}
+
+
+def layer_curves(diagram: xr.Dataset) -> xr.Dataset:
+    """Slopes of each layer over γ beside those of scaling, to be drawn in one figure.
+
+    Args:
+        diagram: of `phase_diagram`, of several layers; of several γ' the first is taken.
+
+    Returns:
+        `slope_1`, `predicted_slope_1`, `slope_2` … `(gamma)`.
+    """
+    one = diagram.isel({GAMMA_PRIME: 0}, drop=True)
+    common = {"over": GAMMA, "panel": "slope over γ", "axis": "slope over the width", "references": "zhou2022empirical"}
+    common |= {"description": "Slope of the relative change of each layer over the width: positive, it condenses."}
+    found = xr.Dataset(coords={GAMMA: (GAMMA, one[GAMMA].values, {"long_name": "γ"})}, attrs=diagram.attrs)
+    if SEED in diagram.coords:
+        found = found.assign_coords({SEED: diagram[SEED].values})
+    for layer in one["layer"].values:
+        for name, words in (("slope", ""), ("predicted_slope", ", scaling")):
+            values = one[name].sel(layer=layer).values
+            found[f"{name}_{layer}"] = (GAMMA, values, common | {"long_name": f"layer {layer}{words}"})
+    return found
 
 
 def _signed(value: float | np.floating, digits: int) -> str:
