@@ -16,7 +16,7 @@ from simplebias.core.task import Classification, Regression, Task
 from simplebias.core.types import Array, ArrayLike, Key, Network
 from simplebias.landscape.hessian import check_dense, dense, in_precision
 from simplebias.landscape.inertia import TOLERANCE, Inertia, warn_of_doubt
-from simplebias.landscape.surface import BLOCK, Surface, finite, open_surface
+from simplebias.landscape.surface import DENSE_BLOCK, Surface, finite, open_surface
 
 GRADIENT = 1e-13
 """Largest entry of the gradient at what counts as a critical point."""
@@ -180,7 +180,7 @@ def critical_point(
     zero: float = TOLERANCE,
     steps: int = 200,
     limit: float | int = LARGEST,
-    block: int = BLOCK,
+    block: int = DENSE_BLOCK,
     key: Key | None = None,
 ) -> CriticalPoint:
     """The critical point that a network is near to, minimum or saddle, to the last digits, in float64.

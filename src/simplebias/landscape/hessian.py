@@ -12,7 +12,16 @@ from scipy.sparse.linalg import LinearOperator
 from simplebias.core.errors import InputError, check_choice, check_positive
 from simplebias.core.task import Task
 from simplebias.core.types import Array, Float, Key, Network, PyTree
-from simplebias.landscape.surface import BLOCK, PARTS, Surface, finite, open_surface, parameter_tree, parameter_vector
+from simplebias.landscape.surface import (
+    BLOCK,
+    DENSE_BLOCK,
+    PARTS,
+    Surface,
+    finite,
+    open_surface,
+    parameter_tree,
+    parameter_vector,
+)
 
 MEMORY_LIMIT = 4 * 2**30
 """Bytes above which a dense Hessian is refused unless told otherwise."""
@@ -168,7 +177,7 @@ def hessian(
     task: Task,
     *,
     part: str = "whole",
-    block: int = BLOCK,
+    block: int = DENSE_BLOCK,
     memory_limit: float | int = MEMORY_LIMIT,
     key: Key | None = None,
 ) -> Float[np.ndarray, "parameters parameters"]:

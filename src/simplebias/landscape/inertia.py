@@ -13,7 +13,7 @@ from simplebias.core.errors import InputError, as_array, check_positive
 from simplebias.core.task import Task
 from simplebias.core.types import Array, ArrayLike, Float, Key, Network, Point
 from simplebias.landscape.hessian import MEMORY_LIMIT, hessian, in_precision
-from simplebias.landscape.surface import BLOCK, Surface, finite, open_surface
+from simplebias.landscape.surface import DENSE_BLOCK, Surface, finite, open_surface
 from simplebias.networks import MLP, TwoLayer
 from simplebias.networks import activation as find_activation
 
@@ -121,7 +121,7 @@ def inertia(
     task: Task,
     *,
     tolerance: float = TOLERANCE,
-    block: int = BLOCK,
+    block: int = DENSE_BLOCK,
     memory_limit: float | int = MEMORY_LIMIT,
     key: Key | None = None,
 ) -> Inertia:

@@ -22,6 +22,8 @@ PRECISIONS = ("float64", "float32")
 """In which a Hessian may be computed."""
 BLOCK = 512
 """Points that a Hessian works on at a time: what they need fits into the cache of a processor."""
+DENSE_BLOCK = 128
+"""The same for a dense Hessian, which works on many columns at once."""
 BLOCKS_APART = 1e-4
 """By how much, relative, the loss of all points may differ from the mean of its blocks: rounding in float32."""
 
