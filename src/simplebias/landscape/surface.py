@@ -11,7 +11,6 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from simplebias.core.errors import InputError, check_choice, check_positive, is_traced
-from simplebias.core.snapshot import wants_key
 from simplebias.core.sobolev import ShowsSmoothness
 from simplebias.core.task import Task
 from simplebias.core.types import Array, ArrayLike, Float, Key, Network, Point, PyTree, Scalar
@@ -305,8 +304,3 @@ def _warn_of_pieces(network: Network) -> None:
             "smooth activation such as 'tanh' or 'softplus'",
             stacklevel=4,
         )
-
-
-def named(network: Network) -> str:
-    """What to call a network in a message."""
-    return type(network).__name__ + (" (with dropout off)" if wants_key(network) else "")
