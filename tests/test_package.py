@@ -28,6 +28,7 @@ def test_the_lower_rooms_load_neither_torch_nor_anything_that_draws(room):
         pytest.skip("not built yet")
     loaded = loaded_after(f"import simplebias.{room}")
     assert not loaded & {"torch", "matplotlib", "plotly", "ray", "lightning", "tensorboard"}
+    assert not loaded & {"scipy.stats", "scipy.cluster", "scipy.spatial"}, "a second at every start of the program"
 
 
 def test_a_measure_needs_no_xarray():

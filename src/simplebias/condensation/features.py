@@ -6,8 +6,6 @@ The bias is absorbed: a neuron's extended input weight is `(w, b)`, a row of `(n
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.cluster.hierarchy import leaves_list, linkage
-from scipy.spatial.distance import squareform
 
 from simplebias.core.errors import InputError, as_array, as_points, check_choice, is_traced
 from simplebias.core.snapshot import Neurons
@@ -244,6 +242,9 @@ def cluster_order(
         raise InputError("a square similarity", f"shape {tuple(matrix.shape)}")
     if len(matrix) > CLUSTERED:
         raise InputError(f"at most {CLUSTERED} neurons", f"{len(matrix)}", "Use leading_order, or fewer of them.")
+    from scipy.cluster.hierarchy import leaves_list, linkage  # takes half a second, which few wait for
+    from scipy.spatial.distance import squareform
+
     alike = np.asarray(matrix, np.float64)
     apart = 1 - np.clip(np.abs(alike) if absolute else alike, -1, 1)
     if len(apart) < 3:

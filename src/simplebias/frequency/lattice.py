@@ -7,7 +7,6 @@ import dataclasses
 import math
 
 import numpy as np
-from scipy.spatial import KDTree
 
 from simplebias.core.errors import InputError, as_points, check_positive, is_traced
 from simplebias.core.types import ArrayLike
@@ -193,6 +192,8 @@ def smallest_distance(points: np.ndarray) -> float:
     Raises:
         InputError: naming the rows of two points at one place.
     """
+    from scipy.spatial import KDTree
+
     distances, rows = (np.asarray(part) for part in KDTree(points).query(points, k=2))
     row = int(distances[:, 1].argmin())
     if distances[row, 1] == 0:

@@ -8,7 +8,7 @@ import dataclasses
 
 import numpy as np
 import scipy.fft
-import scipy.stats
+import scipy.special
 import xarray as xr
 
 from simplebias.core.errors import InputError, as_points, as_values, check_finite
@@ -24,7 +24,8 @@ CHANCE = 0.001
 """Probability at which a slope of the floor, or what stands above it, is no longer put down to chance."""
 STEEP = 2.0
 """Ratio of the medians of two halves of the floor from which it falls; single lines with side lobes do not reach it."""
-_MEDIAN_SQUARE = float(scipy.stats.chi2.median(1))
+_MEDIAN_SQUARE = 2 * float(scipy.special.gammaincinv(0.5, 0.5))
+"""Median of the square of a standard normal variable."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -248,13 +249,13 @@ def _falls(square: np.ndarray, plain: np.ndarray) -> bool:
     middle = len(square) // 2
     low, high = square[:middle][plain[:middle]], square[middle:][plain[middle:]]
     steep = np.median(low) > STEEP * np.median(high)
-    return bool(steep and low.mean() > scipy.stats.f.ppf(1 - CHANCE, len(low), len(high)) * high.mean())
+    return bool(steep and low.mean() > scipy.special.fdtri(len(low), len(high), 1 - CHANCE) * high.mean())
 
 
 def _within(bound: float) -> float:
     """Mean square of a standard normal variable that is smaller than `bound` in modulus."""
-    inside = 2 * scipy.stats.norm.cdf(bound) - 1
-    return float(1 - 2 * bound * scipy.stats.norm.pdf(bound) / inside)
+    inside = 2 * scipy.special.ndtr(bound) - 1
+    return float(1 - 2 * bound * np.exp(-(bound**2) / 2) / np.sqrt(2 * np.pi) / inside)
 
 
 def _share(column: np.ndarray, variance: float, inside: np.ndarray) -> np.ndarray:
@@ -264,11 +265,11 @@ def _share(column: np.ndarray, variance: float, inside: np.ndarray) -> np.ndarra
     square = column**2 / variance
     line = square > 2 * np.log(len(column))
     share = line.astype(float)
-    beyond = bool(square.max() > scipy.stats.chi2.ppf(1 - CHANCE / len(column), 1))
+    beyond = bool(square.max() > scipy.special.chdtri(1, CHANCE / len(column)))
     for band in inside:
         rest = band & ~line
         size, total = int(rest.sum()), float(square[rest].sum())
         if size and total > size + np.sqrt(2 * size):
             share[rest] = 1 - size / total
-            beyond = beyond or total > scipy.stats.chi2.ppf(1 - CHANCE / len(inside), size)
+            beyond = beyond or total > scipy.special.chdtri(size, CHANCE / len(inside))
     return share if beyond else np.zeros(len(column))

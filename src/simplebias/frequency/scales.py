@@ -6,7 +6,6 @@ import math
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from scipy.spatial import KDTree
 from scipy.special import gammainccinv, gammaincinv
 
 from simplebias.core.errors import InputError, as_values, check_positive, is_traced
@@ -262,6 +261,8 @@ def _by_neighbours(where: np.ndarray, what: np.ndarray) -> tuple:
     """
     rows = np.arange(min(len(where), NEIGHBOURHOOD)) * len(where) // min(len(where), NEIGHBOURHOOD)
     where, what = where[rows], what[rows]
+    from scipy.spatial import KDTree
+
     distances, nearest = map(np.asarray, KDTree(where).query(where, k=2))
     apart = distances[:, 1] > 0
     if not apart.any():
