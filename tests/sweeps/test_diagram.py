@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from simplebias.core.errors import InputError
+from simplebias.core.errors import InputError, Outcome
 from simplebias.networks import Regime
 from simplebias.sweeps import named_points, phase_diagram
 
@@ -100,3 +100,19 @@ def test_a_further_axis_has_to_be_chosen():
     both = data.expand_dims(activation=["relu", "tanh"])
     with pytest.raises(InputError, match=r"data\.sel\(activation='relu'\)"):
         phase_diagram(both)
+
+
+def test_trainings_broken_off_are_left_out_where_there_is_a_criterion():
+    widths = np.array([10, 100, 1000, 10_000])
+    change = np.stack([widths**0.5, widths**-0.5])
+    change[:, 0] = 77.0
+    outcome = np.full((2, 4), Outcome.STOPPED.value)
+    outcome[:, 0] = Outcome.COMPLETED.value
+    dims = ("gamma", "width")
+    data = xr.Dataset(
+        {"relative_change": (dims, change), "outcome": (dims, outcome)}, {"gamma": [1.5, 0.5], "width": widths}
+    )
+    met = phase_diagram(data.assign_attrs(until=1e-6))
+    np.testing.assert_allclose(met["slope"].values.ravel(), [-0.5, 0.5])
+    assert (met["widths"] == 3).all()
+    assert not np.allclose(phase_diagram(data)["slope"].values.ravel(), [-0.5, 0.5])

@@ -160,8 +160,8 @@ class _Cells:
         lead = f"γ = {number(float(gamma))}, γ′ = {number(float(prime))}, width {width:,}: "
         values = self.change.values[place]
         if not np.isfinite(values).any():
-            ends = () if self.outcome is None else set(self.outcome[place].ravel().tolist())
-            return lead + ("diverged" if Outcome.DIVERGED in ends else "not computed" if ends == {-1} else "no value")
+            ends = set() if self.outcome is None else set(self.outcome[place].ravel().tolist())
+            return lead + _reason(ends)
         parts = [f"relative change {number(float(np.nanmedian(values)))}"]
         found = self.slopes[place[:2]]
         if np.isfinite(found):
@@ -350,3 +350,12 @@ def _corner(reading: Reading, gamma: np.ndarray, prime: np.ndarray) -> Traces:
     stroke = {"color": INK, "dash": "dash", "width": 2}
     trace = {"type": "scatter", "mode": "lines", "x": x, "y": y, "line": stroke, "name": "theory"}
     return [trace | {"hoverinfo": "skip", "showlegend": False}]
+
+
+def _reason(ends: set) -> str:
+    """Why a cell has no value, by how its trainings ended."""
+    if Outcome.DIVERGED in ends:
+        return "diverged"
+    if ends == {-1}:
+        return "not computed"
+    return "not fitted within the steps" if Outcome.COMPLETED in ends else "no value"

@@ -5,15 +5,22 @@ import xarray as xr
 from simplebias.core.errors import Outcome
 from simplebias.core.types import SEED
 
+UNTIL = "until"
+"""Attribute of a dataset: the loss at which its trainings ended."""
 SHOWN = ("features", "fit")
 """Measures that are shown of one seed."""
 
 
 def good_cells(data: xr.Dataset) -> xr.DataArray | bool:
-    """Which cells ended well; all, where the data do not say how they ended."""
+    """Which cells ended well, where there is a criterion by meeting it; all, where the data do not say how they ended."""
     if "outcome" not in data:
         return True
-    return data["outcome"].isin([Outcome.COMPLETED.value, Outcome.STOPPED.value])
+    well = (
+        [Outcome.STOPPED.value]
+        if data.attrs.get(UNTIL) is not None
+        else [Outcome.COMPLETED.value, Outcome.STOPPED.value]
+    )
+    return data["outcome"].isin(well)
 
 
 def cells(data: xr.Dataset, measure: str) -> dict[str, xr.DataArray]:

@@ -24,7 +24,8 @@ def phase_diagram(data: xr.Dataset, *, measure: str = "relative_change", confide
     RD is the relative change of the input weights from start to end of a training and m the width. The slope is that
     of least squares through all widths and seeds in logarithms; its interval comes from the scatter about the line
     (Student's t), so it holds what the seeds and a bend of the line do. Where it is negative the regime is linear,
-    where it is positive the network condenses. Cells that diverged or were not computed are left out.
+    where it is positive the network condenses. Cells that diverged, were not computed, or took all steps without
+    meeting the criterion of the sweep (the attribute `until`) are left out.
 
     Args:
         data: of a sweep, `(gamma, width, …)`, perhaps with `gamma_prime`, `seed` and `layer`; with several layers it is

@@ -18,6 +18,7 @@ from simplebias.core.errors import Outcome, StorageError
 from simplebias.core.run import provenance, readable, writable
 from simplebias.core.snapshot import Measure
 from simplebias.core.storage import FORMAT, claim_folder, read_marker, specification_hash, storage_errors, write_atomic
+from simplebias.sweeps.cells import UNTIL
 from simplebias.sweeps.layout import Layout, lay_out
 from simplebias.sweeps.specification import Specification
 
@@ -147,7 +148,8 @@ class Store:
         """All cells as one dataset, along the axes of the sweep.
 
         Returns:
-            Measures, loss, steps and outcome; cells not computed are NaN, their outcome -1.
+            Measures, loss, steps and outcome; cells not computed are NaN, their outcome -1. The attribute `until` is
+            the criterion, where there is one.
 
         Raises:
             StorageError: if the store is damaged.
@@ -164,7 +166,8 @@ class Store:
             arrays[name] = ((*axes, *variable.dims[1:]), variable.values.reshape(shape), variable.attrs)
         coordinates = {name: values for name, values in flat.coords.items() if CELL not in values.dims}
         plain = {name: list(values) for name, values in axes.items()}
-        return xr.Dataset(arrays, coords=coordinates | plain, attrs=flat.attrs)
+        until = {} if self.specification.until is None else {UNTIL: self.specification.until}
+        return xr.Dataset(arrays, coords=coordinates | plain, attrs=flat.attrs | until)
 
 
 def open_sweep(path: str | Path) -> xr.Dataset:
