@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -14,12 +14,12 @@ from simplebias.claims.claim import Claim, Criterion, Evidence, Scale, Verdict
 from simplebias.claims.experiment import SEED_WORDS, SEEDS, run_ensemble
 from simplebias.claims.judge import compare, figure, within
 from simplebias.core.run import Run
-from simplebias.core.task import Regression
+from simplebias.core.task import Regression, Task
 from simplebias.core.types import SEED, Array, Key, Network
 from simplebias.networks import Affine, AntiSymmetric, Phase, Regime, TwoLayer
-from simplebias.sweeps import PhaseDiagram, Specification, phase_diagram, sweep
+from simplebias.sweeps import Experiment, PhaseDiagram, Specification, phase_diagram, sweep
 from simplebias.sweeps.experiments import Cell
-from simplebias.training import NormalisedFlow
+from simplebias.training import Build, NormalisedFlow
 
 DIAGRAM, SLOPES, RAW = "phase diagram", "points of the diagram", "other scales, same γ and γ′"
 FITTED, STEPS = 1e-6, 20_000
@@ -55,18 +55,32 @@ OFF = 0.1
 """Distance from the boundary from which the sign of the slope has to be that of theory."""
 
 
-class Points(PhaseDiagram):
+class Points(Experiment):
     """Places of the diagram by their number in `ROWS`, so that a sweep need not be a grid of γ and γ′."""
+
+    diagram = PhaseDiagram()
 
     @property
     def settings(self) -> Mapping[str, Any]:
         """As of the diagram, and the place."""
-        return {**super().settings, PLACE: 0}
+        return {**self.diagram.settings, PLACE: 0}
+
+    def shape(self, cell: Cell) -> Hashable:
+        """As of the diagram."""
+        return self.diagram.shape(cell)
 
     def numbers(self, cell: Cell) -> dict[str, np.ndarray]:
         """As of the diagram, at the place."""
         row = ROWS[cell[PLACE]]
-        return super().numbers({**cell, "gamma": row.gamma, "gamma_prime": row.gamma_prime})
+        return self.diagram.numbers({**cell, "gamma": row.gamma, "gamma_prime": row.gamma_prime})
+
+    def build(self, shape: Any, until: float | None) -> Build:
+        """As of the diagram."""
+        return self.diagram.build(shape, until)
+
+    def task(self, shape: Any) -> Task:
+        """As of the diagram."""
+        return self.diagram.task(shape)
 
 
 def run(scale: Scale) -> Evidence:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,11 @@ import xarray as xr
 from simplebias.claims.claim import Claim, Criterion, Evidence, Scale, Verdict
 from simplebias.claims.experiment import SEED_WORDS, SEEDS
 from simplebias.claims.judge import compare, figure, within
+from simplebias.core.task import Task
 from simplebias.core.types import SEED, PyTree
 from simplebias.networks import Phase
-from simplebias.sweeps import Specification, Training, phase_diagram, sweep
+from simplebias.sweeps import Experiment, Specification, Training, phase_diagram, sweep
+from simplebias.sweeps.experiments import Cell
 from simplebias.training import Begin, Build, NormalisedFlow
 
 PLACES, SLOPES = "coordinates by rule", "slopes of these networks"
@@ -45,17 +47,31 @@ INPUTS = (1, 10)
 """Numbers of inputs for which the coordinates are taken; the slopes are of the first."""
 
 
-class Flow(Training):
+class Flow(Experiment):
     """Two-layer networks by the name of their initialisation, its multipliers included, along the gradient flow."""
+
+    training = Training()
 
     @property
     def settings(self) -> Mapping[str, Any]:
         """As of any training, for two-layer ReLU networks that start as the zero function."""
-        return {**super().settings, "network": "two-layer", "activation": "relu", "antisymmetric": True}
+        return {**self.training.settings, "network": "two-layer", "activation": "relu", "antisymmetric": True}
+
+    def shape(self, cell: Cell) -> Hashable:
+        """As of any training."""
+        return self.training.shape(cell)
+
+    def numbers(self, cell: Cell) -> dict[str, np.ndarray]:
+        """As of any training."""
+        return self.training.numbers(cell)
 
     def build(self, shape: Any, until: float | None) -> Build:
         """The network of an initialisation, stepped along the flow."""
-        return _flow(super().build(shape, until))
+        return _flow(self.training.build(shape, until))
+
+    def task(self, shape: Any) -> Task:
+        """As of any training."""
+        return self.training.task(shape)
 
 
 @functools.lru_cache(maxsize=64)
