@@ -74,10 +74,9 @@ def test_blocks_change_nothing_and_parts_add_up():
     assert block_size(30, 7) == 6
     assert block_size(29, 7) == 7  # 4 blocks and a rest of 1
     direction = np.random.default_rng(2).normal(size=parameter_vector(NETWORK).size)
-    for count in (30, 29):
-        task = Regression(POINTS[:count], TASKS["regression"].values[:count])
-        whole, blocked = (hessian_operator(NETWORK, task, block=block) @ direction for block in (512, 7))
-        assert np.allclose(whole, blocked, atol=1e-13)
+    task = Regression(POINTS[:29], TASKS["regression"].values[:29])
+    whole, blocked = (hessian_operator(NETWORK, task, block=block) @ direction for block in (512, 7))
+    assert np.allclose(whole, blocked, atol=1e-13)
     first, second = (hessian_operator(NETWORK, task, part=part) @ direction for part in PARTS[1:])
     assert np.allclose(first + second, whole, atol=1e-13)
 
