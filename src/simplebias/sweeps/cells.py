@@ -12,7 +12,7 @@ SHOWN = ("features", "fit")
 
 
 def good_cells(data: xr.Dataset) -> xr.DataArray | bool:
-    """Which cells ended well, where there is a criterion by meeting it; all, where the data do not say how they ended."""
+    """Which cells ended well, by meeting the criterion where there is one; all, where the data do not say how."""
     if "outcome" not in data:
         return True
     well = (

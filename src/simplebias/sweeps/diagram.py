@@ -77,7 +77,7 @@ def phase_diagram(data: xr.Dataset, *, measure: str = "relative_change", confide
         diagram["named"] = (("initialisation", "coordinate"), [[one.gamma, one.gamma_prime] for one in named.values()])
         diagram = diagram.assign_coords(initialisation=list(named), coordinate=[GAMMA, GAMMA_PRIME])
     missing = [] if GAMMA_PRIME in data.dims else [GAMMA_PRIME]
-    shown = {name: one.expand_dims(missing) for name, one in cells(data, measure).items()}
+    shown = {name: one.expand_dims(missing) for name, one in cells(data.sortby(GAMMA), measure).items()}
     diagram = diagram.merge(shown)
     diagram.attrs = {"confidence": confidence, "measure": measure}
     return diagram.squeeze("layer", drop=True) if diagram.sizes["layer"] == 1 else diagram
