@@ -161,7 +161,7 @@ def eigenvalue_stages(verification: Verification) -> xr.Dataset:
         >>> task = manufactured(network, x, key=jax.random.key(1))
         >>> found = eigenvalue_stages(verify(split_embedding(network, 1, 0), task))
         >>> found["counts"].sum("sign").values.tolist()
-        [7, 10]
+        [6, 9]
     """
     before, after = verification.before, verification.after
     if before is None or after is None:
