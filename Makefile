@@ -12,10 +12,10 @@ WORKERS = 2
 CACHE = JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.pytest_cache/jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0.1
 # Each worker has one core: threads of linear algebra that wait for each other take most of the time otherwise.
 THREADS = OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
-PYTEST = $(CACHE) $(THREADS) $(BIN)/python -m pytest
+PYTEST = $(CACHE) $(THREADS) $(BIN)/python -m pytest --durations=15
 # Tests that train for long are compiled as users compile. All others compile thousands of small programs, which takes
 # longer than running them: they are compiled in a third of the time, into slower programs.
-TRAINED = tests/claims tests/cli tests/observation tests/test_documents.py \
+TRAINED = tests/claims tests/cli tests/test_documents.py \
   tests/sweeps/test_sweep.py tests/sweeps/test_executors.py tests/sweeps/test_depth.py \
   tests/frequency/test_kernel.py tests/networks/test_surgery.py
 QUICK = XLA_FLAGS="--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0"
