@@ -51,7 +51,7 @@ def _dense(key: Key) -> tuple[Any, np.ndarray]:
 
 def _convolutional(key: Key) -> tuple[Any, np.ndarray]:
     network = SmallCNN((8, 8, 1), 1, channels=(2, 2), width=3, activation="tanh", key=key)
-    return network, np.random.default_rng(np.asarray(jax.random.key_data(key))).normal(size=(160, 64))
+    return network, np.random.default_rng(np.asarray(jax.random.key_data(key))).normal(size=(400, 64))
 
 
 def _broken_backward(network: Any, key: Key) -> Any:
