@@ -9,6 +9,7 @@ from simplebias.networks.convolution import SmallCNN
 from simplebias.networks.deepening import depth_embedding
 from simplebias.networks.dense import MLP, Affine, ResNet, TwoLayer
 from simplebias.networks.embedding import Embedding
+from simplebias.networks.encodings import Encoded, FourierFeatures, PositionalEncoding, SoftFourierMapping
 from simplebias.networks.factorisation import MatrixFactorisation
 from simplebias.networks.initialisation import (
     INITIALISATIONS,
@@ -22,9 +23,12 @@ from simplebias.networks.initialisation import (
     weight_std,
 )
 from simplebias.networks.layer_slopes import layer_boundaries, layer_slopes
+from simplebias.networks.multiscale import MultiScale, ScaledAffine, Scales
 from simplebias.networks.normalisation import fold_normalisation
 from simplebias.networks.phases import Phase, Regime
 from simplebias.networks.random_embedding import global_null_embedding, random_embedding
+from simplebias.networks.siren import Siren
+from simplebias.networks.subspace import SubspaceNet, orthogonality
 from simplebias.networks.surgery import add_null, merge, split
 from simplebias.networks.transformer import Transformer
 from simplebias.networks.two_layer_cnn import Patches, TwoLayerCNN
@@ -47,15 +51,24 @@ __all__ = [
     "AntiSymmetric",
     "Chain",
     "Embedding",
+    "Encoded",
+    "FourierFeatures",
     "Initialisation",
     "LayerScale",
     "MatrixFactorisation",
+    "MultiScale",
     "NeuronGroup",
     "Patches",
     "Phase",
+    "PositionalEncoding",
     "Regime",
     "ResNet",
+    "ScaledAffine",
+    "Scales",
+    "Siren",
     "SmallCNN",
+    "SoftFourierMapping",
+    "SubspaceNet",
     "Transformer",
     "TwoLayer",
     "TwoLayerCNN",
@@ -76,6 +89,7 @@ __all__ = [
     "merge",
     "named",
     "null_embedding",
+    "orthogonality",
     "phase",
     "power",
     "random_embedding",

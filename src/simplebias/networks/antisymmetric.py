@@ -92,6 +92,9 @@ class AntiSymmetric(eqx.Module):
         Returns:
             A network of the class of the copies.
         """
+        if hasattr(self.first, "joined"):
+            copies = self.first.joined(), self.second.joined()
+            return eqx.tree_at(lambda one: (one.first, one.second), self, copies).joined()
         pairs = list(zip(self.first.layers, self.second.layers, strict=True))
         layers = []
         for place, (one, other) in enumerate(pairs):

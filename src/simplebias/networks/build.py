@@ -6,12 +6,13 @@ from typing import Any
 import equinox as eqx
 
 from simplebias.core.errors import InputError, check_choice
-from simplebias.core.types import Array, Key, Network
+from simplebias.core.types import Array, ArrayLike, Key, Network
 from simplebias.networks.antisymmetric import AntiSymmetric
 from simplebias.networks.dense import MLP, ResNet, TwoLayer
 from simplebias.networks.initialisation import Initialisation
+from simplebias.networks.multiscale import MultiScale
 
-NETWORKS: dict[str, type] = {"two-layer": TwoLayer, "mlp": MLP, "resnet": ResNet}
+NETWORKS: dict[str, type] = {"two-layer": TwoLayer, "mlp": MLP, "resnet": ResNet, "multiscale": MultiScale}
 """Networks by name."""
 
 
@@ -27,13 +28,14 @@ def build(
     dropout: float | int = 0.0,
     antisymmetric: bool = False,
     output_bias: bool | None = None,
+    scales: ArrayLike = None,
     key: Key,
     dtype: Any = None,
 ) -> Network:
     """Make a network by name.
 
     Args:
-        name: one of `NETWORKS`: "two-layer", "mlp", "resnet".
+        name: one of `NETWORKS`: "two-layer", "mlp", "resnet", "multiscale".
         inputs: number of inputs.
         outputs: number of outputs.
         width: neurons of each hidden layer; for an MLP also a sequence.
@@ -43,6 +45,7 @@ def build(
         dropout: share of neurons dropped after each hidden layer in training.
         antisymmetric: whether to start as the zero function, with two copies (see `AntiSymmetric`).
         output_bias: whether the output layer has a bias; None for the default of the network.
+        scales: of a multi-scale network; None for its default.
         key: random key of the weights.
         dtype: of the weights; JAX's default float if None.
 
@@ -67,12 +70,16 @@ def build(
     }
     if output_bias is not None:
         options["output_bias"] = output_bias
+    if scales is not None:
+        if name != "multiscale":
+            raise InputError("scales for a multiscale network", f"name={name!r}")
+        options["scales"] = scales
     shape = [width] if name == "two-layer" else [width, depth]
     if name == "two-layer" and depth not in {None, 1}:
         raise InputError("depth 1 for a two-layer network", f"depth={depth}", "Use 'mlp' for more hidden layers.")
     if name != "mlp" and isinstance(width, Sequence):
         raise InputError(f"one width for a {name} network", f"widths {tuple(width)}", "Use 'mlp' for several widths.")
-    if name == "resnet" and depth is None:
+    if name in {"resnet", "multiscale"} and depth is None:
         raise InputError("depth, the number of hidden layers", "none")
     network = NETWORKS[name](inputs, outputs, *shape, **options)
     return AntiSymmetric(network) if antisymmetric else network
