@@ -59,13 +59,18 @@ def observe(
         float | None, typer.Option(help="Half the range of scaled inputs.", show_default="1", rich_help_panel=DATA)
     ] = None,
     network: Annotated[
-        str | None, typer.Option(help="two-layer, mlp or resnet.", show_default="mlp", rich_help_panel=NETWORK)
+        str | None,
+        typer.Option(help="two-layer, mlp, resnet or multiscale.", show_default="mlp", rich_help_panel=NETWORK),
     ] = None,
     width: Annotated[int | None, typer.Option(help="Neurons of each hidden layer.", rich_help_panel=NETWORK)] = None,
     depth: Annotated[int | None, typer.Option(help="Hidden layers.", rich_help_panel=NETWORK)] = None,
     activation: Annotated[
         str | None,
-        typer.Option(help="tanh, relu, sin, sin:10, ricker:0.3, …", show_default="tanh", rich_help_panel=NETWORK),
+        typer.Option(
+            help="tanh, relu, sin, sin:10, ricker:0.3, …",
+            show_default="tanh; sin for multiscale",
+            rich_help_panel=NETWORK,
+        ),
     ] = None,
     init: Annotated[
         str | None, typer.Option(help="ntk, lecun, he, xavier, mean-field or power:t.", rich_help_panel=NETWORK)

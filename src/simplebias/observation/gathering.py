@@ -13,7 +13,7 @@ from simplebias.core.run import DATA, Run, step_name, writable
 from simplebias.core.snapshot import member
 from simplebias.core.storage import storage_errors
 from simplebias.core.types import LAYER, MEMBER, NEURON, SEED, SIZE
-from simplebias.networks import AntiSymmetric, activation
+from simplebias.networks import AntiSymmetric, MultiScale, activation
 from simplebias.observation.findings import record_dimension
 from simplebias.observation.options import Options
 from simplebias.observation.preparation import Prepared
@@ -63,9 +63,9 @@ def keep(run: Run, more: xr.Dataset) -> None:
 
 
 def plain_member(networks: Any, index: int) -> Any:
-    """One network of an ensemble; of an anti-symmetric one the plain network of twice the width."""
+    """One network of an ensemble; of an anti-symmetric or multi-scale one the plain network that computes the same."""
     one = member(networks, index)
-    return one.joined() if isinstance(one, AntiSymmetric) else one
+    return one.joined() if isinstance(one, AntiSymmetric | MultiScale) else one
 
 
 def finite_members(networks: Any) -> np.ndarray:

@@ -19,10 +19,10 @@ class Options:
     """What to train on the data and what to look at. None means: choose what suits the data.
 
     Args:
-        network: `two-layer`, `mlp` or `resnet`.
+        network: `two-layer`, `mlp`, `resnet` or `multiscale`.
         width: neurons of each hidden layer.
         depth: hidden layers.
-        activation: name of the activation.
+        activation: name of the activation; "" is sine for a multi-scale network and tanh for any other.
         init: initialisation by name (`ntk`, `lecun`, `he`, `xavier`, `mean-field`), or `power:t`.
         gamma: first coordinate in the phase diagram, instead of `init`, for a two-layer network.
         gamma_prime: second coordinate, with `gamma`; 0 by default.
@@ -54,7 +54,7 @@ class Options:
     network: str = "mlp"
     width: int | None = None
     depth: int | None = None
-    activation: str = "tanh"
+    activation: str = ""
     init: str | None = None
     gamma: float | None = None
     gamma_prime: float | None = None
@@ -76,6 +76,8 @@ class Options:
 
     def __post_init__(self) -> None:
         check_choice(self.network, "network", NETWORKS)
+        if not self.activation:
+            object.__setattr__(self, "activation", "sin" if self.network == "multiscale" else "tanh")
         activation(self.activation)
         check_choice(self.optimiser, "optimiser", optimiser_names())
         check_choice(self.precision, "precision", PRECISIONS)
@@ -200,6 +202,8 @@ def _defaults(sample: Sample, options: Options) -> dict[str, Any]:
         chosen = {"width": 64, "depth": 4, "learning_rate": 1e-3, "steps": 2000, "seeds": (0, 1)}
     else:
         chosen = {"width": 100, "depth": 2, "learning_rate": 1e-3, "steps": 4000, "seeds": (0, 1, 2)}
+    if options.network == "multiscale":
+        chosen |= {"width": 96}  # which the default scales share out
     if two_layer:
         chosen |= {"width": 200, "depth": 1}
     return chosen | {"batch_size": 0}

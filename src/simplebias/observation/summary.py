@@ -71,7 +71,9 @@ def summarise(run: Run, prepared: Prepared, options: Options) -> dict[str, Any]:
 
 
 def _network_words(options: Options) -> str:
-    words = {"two-layer": "a two-layer network", "mlp": "an MLP", "resnet": "a residual MLP"}[options.network]
+    words = {"two-layer": "a two-layer network", "mlp": "an MLP", "resnet": "a residual MLP"}.get(
+        options.network, "a multi-scale network"
+    )
     layers = f"{options.depth} × " if options.network != "two-layer" else ""
     return f"{words} ({layers}{options.width} {options.activation} neurons)"
 
