@@ -1,22 +1,36 @@
-"""Classical solvers and small problems, to hold networks against."""
+"""Domains, problems and losses for networks that solve equations, and the classical solvers to hold them against."""
 
+from simplebias.pde.combinations import Difference, Intersection, Union
 from simplebias.pde.domains import Box, Lattice
+from simplebias.pde.geometry import Domain
+from simplebias.pde.holed_squares import square_with_discs, square_with_ellipse
 from simplebias.pde.losses import HardBoundary, Residual, Ritz
+from simplebias.pde.polygons import Polygon
 from simplebias.pde.problems import Poisson, Problem, field_values, poisson_bump, poisson_tones, zero
 from simplebias.pde.ritz_galerkin import GreenSum, RitzGalerkin, ritz_galerkin, ritz_galerkin_limit
+from simplebias.pde.sampling import BoundaryPoints
+from simplebias.pde.shapes import Ball, Ellipsoid
 from simplebias.pde.sines import sine_coefficients, sine_error_measure, sine_series
 from simplebias.pde.solvers import jacobi, jacobi_factor, solve_direct
 
 __all__ = [
+    "Ball",
+    "BoundaryPoints",
     "Box",
+    "Difference",
+    "Domain",
+    "Ellipsoid",
     "GreenSum",
     "HardBoundary",
+    "Intersection",
     "Lattice",
     "Poisson",
+    "Polygon",
     "Problem",
     "Residual",
     "Ritz",
     "RitzGalerkin",
+    "Union",
     "field_values",
     "jacobi",
     "jacobi_factor",
@@ -28,5 +42,7 @@ __all__ = [
     "sine_error_measure",
     "sine_series",
     "solve_direct",
+    "square_with_discs",
+    "square_with_ellipse",
     "zero",
 ]

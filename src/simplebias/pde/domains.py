@@ -1,5 +1,6 @@
-"""Where a problem lives: boxes, and the evenly spaced lattices on them. Made for interior and boundary points alike."""
+"""Where a problem lives: boxes, and the evenly spaced lattices on them. Other shapes: `simplebias.pde.shapes`."""
 
+import functools
 import itertools
 import math
 from collections.abc import Sequence
@@ -11,12 +12,12 @@ import numpy as np
 
 from simplebias.core.errors import InputError, check_positive
 from simplebias.core.types import Array, ArrayLike, Point, Points, Scalar
+from simplebias.pde.geometry import Domain, numbers, safe_norm
+from simplebias.pde.rfunctions import both
+from simplebias.pde.sampling import LARGEST, Placed, Proposal, choose, inside
 
-LARGEST = 20_000_000
-"""Points of the largest lattice."""
 
-
-class Box(eqx.Module):
+class Box(Domain):
     """An interval, a rectangle, a cube …: all points with `low < x < high` along each input.
 
     Args:
@@ -36,7 +37,7 @@ class Box(eqx.Module):
     high: tuple[float, ...] = eqx.field(static=True)
 
     def __init__(self, low: ArrayLike, high: ArrayLike):
-        self.low, self.high = _ends(low, "low"), _ends(high, "high")
+        self.low, self.high = numbers(low, "low"), numbers(high, "high")
         if len(self.low) != len(self.high) or not self.low:
             raise InputError("as many low as high ends, at least one", f"{len(self.low)} and {len(self.high)}")
         for a, b in zip(self.low, self.high, strict=True):
@@ -44,9 +45,9 @@ class Box(eqx.Module):
                 raise InputError("a box with an interior, low < high", f"low={a}, high={b}", "Swap the ends.")
 
     @property
-    def inputs(self) -> int:
-        """Number of inputs."""
-        return len(self.low)
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Low and high ends along each input."""
+        return np.array(self.low), np.array(self.high)
 
     @property
     def sides(self) -> tuple[float, ...]:
@@ -111,6 +112,50 @@ class Box(eqx.Module):
         """
         factors = [(point[i] - a) * (b - point[i]) for i, (a, b) in enumerate(zip(self.low, self.high, strict=True))]
         return math.prod(factors[1:], start=factors[0])
+
+    @property
+    def interior(self) -> Proposal:
+        """Uniform numbers stretched to the sides."""
+        return Proposal(self.inputs, self.volume, lambda numbers: inside(self.low + np.array(self.sides) * numbers))
+
+    @property
+    def boundary(self) -> Proposal:
+        """A face by its area, and a point on it."""
+        return Proposal(max(self.inputs - 1, 1), self.boundary_measure, self._on_faces)
+
+    def _on_faces(self, numbers: np.ndarray) -> Placed:
+        face, left = choose(numbers[:, 0], np.repeat([self.volume / side for side in self.sides], 2))
+        rows, axis, end = np.arange(len(face)), face // 2, face % 2
+        within = np.concatenate([left[:, None], numbers[:, 1:]], axis=1)
+        places = np.empty((len(face), self.inputs))
+        normals = np.zeros_like(places)
+        for other in range(self.inputs):  # the faces of an axis take the others in turn
+            column = np.clip(np.where(other < axis, other, other - 1), 0, within.shape[1] - 1)
+            places[:, other] = self.low[other] + self.sides[other] * within[rows, column]
+        places[rows, axis] = np.stack(self.bounds, axis=1)[axis, end]
+        normals[rows, axis] = 2.0 * end - 1
+        return Placed(places, np.ones(len(face), bool), normals, face)
+
+    def _inside(self, points: np.ndarray) -> np.ndarray:
+        return np.all((points > self.low) & (points < self.high), axis=1)
+
+    def _signed(self, point: Point) -> Scalar:
+        low, high = (jnp.asarray(end, point.dtype) for end in (self.low, self.high))
+        depth = jnp.minimum(point - low, high - point)  # to the nearer face of each axis
+        nearest = jnp.min(depth)
+        return jnp.where(nearest < 0, -safe_norm(jnp.minimum(depth, 0)), nearest)
+
+    def _smooth(self, point: Point) -> Scalar:
+        ends = zip(self.low, self.high, strict=True)
+        return functools.reduce(both, [(point[i] - a) * (b - point[i]) / (b - a) for i, (a, b) in enumerate(ends)])
+
+    def _curves(self, count: int) -> tuple[np.ndarray, ...]:
+        (a, c), (b, d) = self.low, self.high
+        corners, steps = np.array([[a, c], [b, c], [b, d], [a, d]]), np.arange(-(-count // 4))[:, None] / -(-count // 4)
+        edges = [
+            start + (end - start) * steps for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True)
+        ]
+        return (np.concatenate([*edges, corners[:1]]),)
 
 
 class Lattice(eqx.Module):
@@ -206,13 +251,3 @@ class Lattice(eqx.Module):
         if not whole or rows.shape[1] != self.box.inputs or (rows < 1).any() or (rows >= self.intervals).any():
             raise InputError(f"modes as whole numbers from 1 to below {self.intervals}", repr(modes))
         return rows
-
-
-def _ends(ends: ArrayLike, name: str) -> tuple[float, ...]:
-    try:
-        array = np.atleast_1d(np.asarray(ends, float))
-    except (TypeError, ValueError):
-        raise InputError(f"{name} as numbers", repr(ends)) from None
-    if array.ndim != 1 or not np.isfinite(array).all():
-        raise InputError(f"{name} as finite numbers, one for each input", repr(ends))
-    return tuple(array.tolist())
