@@ -32,6 +32,8 @@ OPERATOR = "operator"
 BACKWARD, READS = "backward condition broken", "null neuron that reads"
 BROKEN = {BACKWARD: 1e-6, READS: 1e-4}
 """What is no critical embedding, and how large the gradient then is at least."""
+ROUNDING = 1e-12
+"""A thousand times what embeddings leave of the gradient."""
 Operator = Callable[[Any, Key], Any]
 
 
@@ -131,7 +133,11 @@ def check(evidence: Evidence) -> Verdict:
             compare(f"{name}: change of the output", kept["changes"], "<", 1e-13),
         ]
         for one in [one for one in BROKEN if one in data[OPERATOR].values]:
-            criteria.append(compare(f"{one}: gradient", data["gradients"].sel({OPERATOR: one}), ">", BROKEN[one]))
+            found = data["gradients"].sel({OPERATOR: one}).values
+            criteria += [
+                compare(f"{one}: gradient, median over seeds", np.median(found), ">", BROKEN[one]),
+                compare(f"{one}: gradient of every seed", found, ">", ROUNDING),
+            ]
     return Verdict(tuple(criteria))
 
 
@@ -150,7 +156,8 @@ CLAIM = Claim(
     ),
     fails_when=(
         "Copies whose factors break the backward condition, though the output stays, and null neurons that read inputs "
-        "are no critical points, as shown: the gradient is then 1e-5 and more."
+        "are no critical points, as shown. How large the gradient then is depends on the point: of 30 points 26 "
+        "had more than 1e-6 where the backward condition is broken, and one 7e-8."
     ),
     run=run,
     check=check,
