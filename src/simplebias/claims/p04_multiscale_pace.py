@@ -90,8 +90,8 @@ CLAIM = Claim(
         "The activation is tanh or ReLU: with these MscaleDNN-2 has not fitted sin 20x in 2000 steps either. "
         "Scales above what the target needs fit the samples and swing between them. A squared residual of a "
         "differential equation turns the order round whatever the network. The pace is not equal: sin 20x takes four "
-        "to six times the steps of sin x, and from sin x alone to sin 64x alone (scales up to 128) the steps grow five- "
-        "to twelvefold."
+        "to six times the steps of sin x, and from sin x alone to sin 64x alone (scales up to 128) the steps grow "
+        "five- to twelvefold."
     ),
     run=run,
     check=check,
