@@ -120,3 +120,10 @@ def test_raw_inputs_that_saturate_are_refused_by_name():
         prepare(years, Options(scale_inputs=False).resolved(years))
     assert "scaling" in str(error.value)
     prepare(sample, Options(scale_inputs=False).resolved(sample))
+
+
+def test_a_multi_scale_network_is_one_of_sines_unless_told():
+    assert Options().activation == "tanh"
+    assert Options(network="multiscale").activation == "sin"
+    assert Options(network="multiscale", activation="phi").activation == "phi"
+    assert Options.from_dict(Options(network="multiscale").to_dict()).activation == "sin"
