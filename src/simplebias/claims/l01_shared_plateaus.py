@@ -100,7 +100,7 @@ def _same_function(data: xr.Dataset, found: dict[tuple[int, int], list[Plateau]]
     loss = data["loss"].transpose(WIDTH, SEED, RECORD).values
     narrow = int(np.flatnonzero(data[WIDTH].values == 1)[0])
     ends = np.log10(loss[narrow, :, -1])
-    best = int(np.nanargmin(ends))
+    best = int(np.argmin(np.where(np.isfinite(ends), ends, np.inf)))
     outputs = data["outputs"].transpose(WIDTH, SEED, RECORD, ...).values
     parts = {
         name: data[name].transpose(WIDTH, SEED, RECORD, ...).values.reshape(loss.shape)

@@ -169,7 +169,7 @@ def check(evidence: Evidence) -> Verdict:
 
 def _ladder(counts: xr.DataArray) -> list[Criterion]:
     values = counts.transpose("share", "stage", "sign").values
-    shown = "; ".join(" → ".join(f"({', '.join(f'{int(one)}' for one in row)})" for row in rows) for rows in values)
+    shown = "; ".join(" → ".join(f"({', '.join(f'{one:g}' for one in row)})" for row in rows) for rows in values)
     wanted = " → ".join(str(row) for row in LADDER)
     shares = ", ".join(f"{share:g}" for share in counts["share"].values)
     what = f"positive, zero and negative eigenvalues of a minimum of width 2 and of its splits, α = {shares}"
