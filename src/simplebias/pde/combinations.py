@@ -16,7 +16,7 @@ from simplebias.core.errors import InputError
 from simplebias.core.types import Point, Scalar
 from simplebias.pde.domains import Box
 from simplebias.pde.geometry import Domain
-from simplebias.pde.rfunctions import both, either
+from simplebias.pde.rfunctions import both, either, fold
 from simplebias.pde.sampling import LEAST, Measured, Placed, Proposal, choose, cube, inside, keeps_any, measure
 from simplebias.pde.shapes import Ball, Ellipsoid
 
@@ -175,10 +175,10 @@ class Union(Combination):
         return np.any(masks, axis=0)
 
     def _signed(self, point: Point) -> Scalar:
-        return functools.reduce(jnp.maximum, [member._signed(point) for member in self.parts])
+        return fold(jnp.maximum, [member._signed(point) for member in self.parts])
 
     def _smooth(self, point: Point) -> Scalar:
-        return functools.reduce(either, [member._smooth(point) for member in self.parts])
+        return fold(either, [member._smooth(point) for member in self.parts])
 
 
 class Intersection(Combination):
@@ -236,10 +236,10 @@ class Intersection(Combination):
         return np.all(masks, axis=0)
 
     def _signed(self, point: Point) -> Scalar:
-        return functools.reduce(jnp.minimum, [member._signed(point) for member in self.parts])
+        return fold(jnp.minimum, [member._signed(point) for member in self.parts])
 
     def _smooth(self, point: Point) -> Scalar:
-        return functools.reduce(both, [member._smooth(point) for member in self.parts])
+        return fold(both, [member._smooth(point) for member in self.parts])
 
 
 class Difference(Combination):
@@ -305,12 +305,10 @@ class Difference(Combination):
         return masks[0] & ~np.any(masks[1:], axis=0) if len(masks) > 1 else masks[0]
 
     def _signed(self, point: Point) -> Scalar:
-        return functools.reduce(
-            jnp.minimum, [self.outer._signed(point), *(-hole._signed(point) for hole in self.holes)]
-        )
+        return fold(jnp.minimum, [self.outer._signed(point), *(-hole._signed(point) for hole in self.holes)])
 
     def _smooth(self, point: Point) -> Scalar:
-        return functools.reduce(both, [self.outer._smooth(point), *(-hole._smooth(point) for hole in self.holes)])
+        return fold(both, [self.outer._smooth(point), *(-hole._smooth(point) for hole in self.holes)])
 
 
 @functools.lru_cache(maxsize=64)

@@ -1,6 +1,5 @@
 """Where a problem lives: boxes, and the evenly spaced lattices on them. Other shapes: `simplebias.pde.shapes`."""
 
-import functools
 import itertools
 import math
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ import numpy as np
 from simplebias.core.errors import InputError, check_positive
 from simplebias.core.types import Array, ArrayLike, Point, Points, Scalar
 from simplebias.pde.geometry import Domain, numbers, safe_norm
-from simplebias.pde.rfunctions import both
+from simplebias.pde.rfunctions import both, fold
 from simplebias.pde.sampling import LARGEST, Placed, Proposal, choose, inside
 
 
@@ -147,7 +146,7 @@ class Box(Domain):
 
     def _smooth(self, point: Point) -> Scalar:
         ends = zip(self.low, self.high, strict=True)
-        return functools.reduce(both, [(point[i] - a) * (b - point[i]) / (b - a) for i, (a, b) in enumerate(ends)])
+        return fold(both, [(point[i] - a) * (b - point[i]) / (b - a) for i, (a, b) in enumerate(ends)])
 
     def _curves(self, count: int) -> tuple[np.ndarray, ...]:
         (a, c), (b, d) = self.low, self.high

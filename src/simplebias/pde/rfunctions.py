@@ -4,12 +4,14 @@
 slope one where a member has slope one and the other does not vanish: `both(a, b) ≈ a` for small a and b > 0.
 """
 
+from collections.abc import Callable, Sequence
+
 import jax.numpy as jnp
 
-from simplebias.core.types import Scalar
+from simplebias.core.types import Array, Scalar
 
 
-def both(a: Scalar, b: Scalar) -> Scalar:
+def both(a: Array, b: Array) -> Array:
     """`a + b - (a² + b²)^½`, without the difference of nearly equal numbers; for the intersection."""
     square = a**2 + b**2
     safe = square > 0
@@ -20,6 +22,15 @@ def both(a: Scalar, b: Scalar) -> Scalar:
     return jnp.where(safe, jnp.where(positive, quotient, total - root), 0.0)
 
 
-def either(a: Scalar, b: Scalar) -> Scalar:
+def either(a: Array, b: Array) -> Array:
     """`a + b + (a² + b²)^½`; for the union."""
     return -both(-a, -b)
+
+
+def fold(join: Callable[[Array, Array], Array], values: Sequence[Scalar]) -> Scalar:
+    """Values joined by twos, then the results by twos …: a chain of a hundred would take minutes to compile."""
+    row = jnp.stack(list(values))
+    while len(row) > 1:
+        half = len(row) // 2
+        row = jnp.concatenate([join(row[:half], row[half : 2 * half]), row[2 * half :]])
+    return row[0]
