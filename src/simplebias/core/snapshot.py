@@ -134,8 +134,8 @@ def member(networks: PyTree, index: int | np.integer) -> PyTree:
 
     Example:
         >>> import jax.numpy as jnp
-        >>> member({"weight": jnp.arange(3.0), "name": "line"}, 2)
-        {'weight': Array(2., dtype=float32), 'name': 'line'}
+        >>> member({"name": "line", "weight": jnp.arange(3.0)}, 2)
+        {'name': 'line', 'weight': Array(2., dtype=float32)}
     """
     return jax.tree.map(lambda leaf: leaf[index] if eqx.is_array(leaf) else leaf, networks)
 
