@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from simplebias.core.errors import InputError
-from simplebias.landscape.plateaus import find_plateaus, loss_spectrum, shared_levels
+from simplebias.landscape.plateaus import find_plateaus, loss_spectrum, plateau_ladder, shared_levels
 
 STEPS = np.unique(np.round(np.geomspace(1, 1e5, 800)).astype(int)) - 1
 
@@ -84,6 +84,17 @@ def test_levels_are_shared_by_those_who_wait_there():
     np.testing.assert_allclose([level for level, _ in found], [0.004, -1, np.log10(0.03), -2], atol=0.01)
 
 
+def test_a_ladder_has_the_curves_the_spectrum_of_each_width_and_the_levels():
+    low, high = staircase(STEPS), staircase(STEPS, (1.0, 0.1, 1e-3))
+    found = plateau_ladder({30: [high, high], 2: [low, low]}, STEPS, levels={"one": 0.1})
+    assert found["width"].values.tolist() == [2, 30]
+    np.testing.assert_array_equal(found["loss"].sel(width=30)[1], high)
+    np.testing.assert_allclose(found["spectra"].sum("log_loss"), 1)
+    deep = found["spectra"].where(found["log_loss"] < -2.5, 0).sum("log_loss")
+    assert deep[0] == 0 < deep[1]
+    assert found["levels"].values.tolist() == [0.1]
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
@@ -96,6 +107,8 @@ def test_levels_are_shared_by_those_who_wait_there():
         (lambda: loss_spectrum([1.0, 1.0], low=0, high=-1), "low below high"),
         (lambda: loss_spectrum([1.0, 1.0], [1, 2, 3]), "a step for each"),
         (lambda: loss_spectrum([1.0, 1.0], weighting="space"), "log-time"),
+        (lambda: plateau_ladder({}, [0, 1]), "one width at least"),
+        (lambda: plateau_ladder({1: [1.0, 1.0], 2: [[1.0, 1.0]] * 2}, [0, 1]), "as many seeds"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_the_remedy(call, words):

@@ -12,7 +12,7 @@ from simplebias.core.schedule import log_steps
 from simplebias.core.snapshot import Record
 from simplebias.core.task import Regression
 from simplebias.core.types import RECORD, SEED
-from simplebias.landscape import Plateau, find_plateaus, loss_spectrum
+from simplebias.landscape import Plateau, find_plateaus, plateau_ladder
 from simplebias.networks import TwoLayer
 from simplebias.training import loss_measure
 
@@ -95,10 +95,6 @@ def plateaus_of(data: xr.Dataset) -> dict[tuple[int, int], list[Plateau]]:
 
 def spectra_of(data: xr.Dataset) -> xr.DataArray:
     """Loss spectrum of each width, over its seeds, `(width, log_loss)`."""
-    spectra = [loss_spectrum(losses, data["step"].values) for losses in data["loss"].transpose(WIDTH, SEED, RECORD)]
-    attributes = {
-        "long_name": "share of log-time", "over": "log_loss", "references": "zhang2021embedding",
-        "description": "How long networks of each width stay at each loss, in logarithmic time; white: not at all.",
-    }  # fmt: skip
-    coordinates = {WIDTH: data[WIDTH].values, "log_loss": spectra[0].centres}
-    return xr.DataArray([one.share for one in spectra], coordinates, (WIDTH, "log_loss"), attrs=attributes)
+    curves = data["loss"].transpose(WIDTH, SEED, RECORD).values
+    widths = [int(width) for width in data[WIDTH].values]
+    return plateau_ladder(dict(zip(widths, curves, strict=True)), data["step"].values)["spectra"]

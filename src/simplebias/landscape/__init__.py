@@ -12,6 +12,7 @@ from simplebias.landscape.plateaus import (
     Plateau,
     find_plateaus,
     loss_spectrum,
+    plateau_ladder,
     shared_levels,
 )
 from simplebias.landscape.recognition import Sameness, essential_neurons, same_function
@@ -59,6 +60,7 @@ __all__ = [
     "parameter_tree",
     "parameter_vector",
     "parameters_measure",
+    "plateau_ladder",
     "reduce_depth",
     "same_function",
     "shared_levels",

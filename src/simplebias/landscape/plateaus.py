@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import scipy.ndimage
 import scipy.signal
+import xarray as xr
 
 from simplebias.core.errors import InputError, check_choice, check_positive
-from simplebias.core.types import ArrayLike, Float
+from simplebias.core.types import RECORD, SEED, ArrayLike, Float
 
 WEIGHTINGS = ("log-time", "time", "records")
 
@@ -238,6 +239,56 @@ def shared_levels(
         (float(np.mean([level for level, _ in group])), tuple(sorted({index for _, index in group})))
         for group in reversed(groups)
     ]
+
+
+def plateau_ladder(
+    losses: Mapping[int, ArrayLike], steps: ArrayLike, *, levels: Mapping[str, float | int] | None = None
+) -> xr.Dataset:
+    """Loss curves of networks of several widths with the levels of small ones, and the loss spectrum of each width.
+
+    Args:
+        losses: for each width the loss of its trainings, `(seeds, records)` or `(records,)`; as many seeds for each.
+        steps: training step of each record, the same for all.
+        levels: losses to be drawn in as lines, by name, such as minima of small networks from `critical_point`.
+
+    Returns:
+        `loss` `(width, seed, record)`, `spectra` `(width, log_loss)` and `levels`. It draws itself:
+        `Run(found).report("ladder.html")`.
+
+    Raises:
+        InputError: for no width, curves of different shapes, or what `loss_spectrum` refuses.
+
+    References:
+        Zhang, Zhang, Luo, Xu, Embedding Principle of Loss Landscape of Deep Neural Networks, arXiv:2105.14573.
+
+    Example:
+        >>> found = plateau_ladder({1: [1.0, 0.1, 0.1], 8: [1.0, 0.1, 0.01]}, [0, 10, 100], levels={"one neuron": 0.1})
+        >>> found["loss"].dims, found["spectra"].sizes["width"]
+        (('width', 'seed', 'record'), 2)
+    """
+    if not losses:
+        raise InputError("the losses of one width at least", "none")
+    curves = {int(width): np.atleast_2d(_curves(values, steps)[0]) for width, values in sorted(losses.items())}
+    shapes = {values.shape for values in curves.values()}
+    if len(shapes) > 1:
+        raise InputError("as many seeds for each width", f"shapes {sorted(shapes)}")
+    low = np.floor(min(np.log10(values[values > 0].min(initial=1.0)) for values in curves.values())) - 1
+    spectra = [loss_spectrum(values, steps, low=float(low), high=max(1.0, low + 1)) for values in curves.values()]
+    names = {"long_name": "training loss", "scale": "log", "levels": "levels", "references": "zhang2021embedding"}
+    told = {"long_name": "share of log-time", "over": "log_loss", "references": "zhang2021embedding"}
+    told["description"] = "How long networks of each width stay at each loss, in logarithmic time; white: not at all."
+    found = xr.Dataset(
+        {
+            "loss": (("width", SEED, RECORD), np.stack(list(curves.values())), names),
+            "spectra": (("width", "log_loss"), np.stack([one.share for one in spectra]), told),
+        },
+        {"width": list(curves), "log_loss": spectra[0].centres, "step": (RECORD, np.asarray(steps))},
+    )
+    if levels:
+        found = found.assign(levels=("level", [float(one) for one in levels.values()])).assign_coords(
+            level=list(levels)
+        )
+    return found
 
 
 def _curves(losses: ArrayLike, steps: ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
