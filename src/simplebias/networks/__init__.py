@@ -22,7 +22,7 @@ from simplebias.networks.initialisation import (
     power,
     weight_std,
 )
-from simplebias.networks.layer_slopes import layer_boundaries, layer_slopes
+from simplebias.networks.layer_slopes import layer_boundaries, layer_exponents, layer_slopes
 from simplebias.networks.multiscale import MultiScale, ScaledAffine, Scales
 from simplebias.networks.normalisation import fold_normalisation
 from simplebias.networks.phases import Phase, Regime
@@ -85,6 +85,7 @@ __all__ = [
     "global_split_embedding",
     "initialisation",
     "layer_boundaries",
+    "layer_exponents",
     "layer_slopes",
     "merge",
     "named",

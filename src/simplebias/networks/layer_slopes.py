@@ -1,8 +1,42 @@
 """How far the layers of a deep network move as the width grows: the exponents of scaling, and where they are 0."""
 
 import math
+from collections.abc import Sequence
 
 from simplebias.core.errors import InputError, check_positive
+
+
+def layer_exponents(stds: Sequence[float], multipliers: float) -> tuple[float, ...]:
+    """Exponents with which the relative changes of the hidden layers' input weights grow with the width.
+
+    A scaling argument. Weights of layer l are drawn with std `m^-b_l`, all multipliers together are `m^-μ`. A signal
+    passes a layer as drawn with a factor `m^O_l`, `O_l = 1/2 - b_l`. If all of them give at least an output of order 1,
+    `Σ O_l ≥ μ`, training is lazy. Otherwise the layers that are least grow, in balance, along one direction, to `m^S`
+    with `Σ max(S, O_l) = μ`. Against the norm as drawn, `m^(1/2 - b_1)` of the first layer and `m^(1 - b_l)` of
+    others, that is the relative change. For one hidden layer it gives the regimes and slopes of the phase diagram; for
+    two and three it was checked by training. An upper bound where a layer stays linear.
+
+    Args:
+        stds: `b_l` of every layer, the output layer among them.
+        multipliers: `μ`.
+
+    Returns:
+        For each hidden layer the exponent: positive where it condenses, 0 where it is critical.
+
+    Example:
+        >>> [round(one, 3) for one in layer_exponents([0.75, 0.75, 0.75], 0.0)]
+        [0.25, -0.25]
+    """
+    passed = sorted(0.5 - std for std in stds)
+    missing = multipliers - sum(passed)
+    level = passed[0] + min(missing, 0.0)
+    for count in range(1, len(passed) + 1):
+        if missing <= 0:
+            break
+        level = (multipliers - sum(passed[count:])) / count
+        if count == len(passed) or level <= passed[count]:
+            break
+    return tuple(level - ((0.5 if index == 0 else 1.0) - std) for index, std in enumerate(stds[:-1]))
 
 
 def layer_slopes(gamma: float | int, depth: int = 2) -> tuple[float, ...]:
@@ -40,11 +74,10 @@ def layer_slopes(gamma: float | int, depth: int = 2) -> tuple[float, ...]:
         >>> layer_slopes(1), layer_slopes(3, 2), layer_slopes(0.5, 3)
         ((-0.5, -1.0), (0.5, 0.0), (-1.5, -2.0, -2.0))
     """
-    first, _ = _ends(depth)
+    check_positive(depth, "depth", integer=True)
     if not math.isfinite(gamma):
         raise InputError("gamma as a finite number", repr(gamma))
-    moved = gamma - depth / 2 if gamma <= first else gamma / (depth + 1)
-    return (moved - 1 / 2, *[moved - 1.0] * (depth - 1))
+    return layer_exponents([0.0] * (depth + 1), float(gamma))
 
 
 def layer_boundaries(depth: int = 2) -> tuple[float, ...]:
@@ -63,10 +96,5 @@ def layer_boundaries(depth: int = 2) -> tuple[float, ...]:
         >>> layer_boundaries(2)
         (1.5, 3.0)
     """
-    first, other = _ends(depth)
-    return (first, *[other] * (depth - 1))
-
-
-def _ends(depth: int) -> tuple[float, float]:
     check_positive(depth, "depth", integer=True)
-    return (depth + 1) / 2, depth + 1.0
+    return ((depth + 1) / 2, *[depth + 1.0] * (depth - 1))

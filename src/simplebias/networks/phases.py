@@ -12,7 +12,7 @@ from simplebias.core.errors import InputError, check_positive
 from simplebias.core.snapshot import Neurons
 from simplebias.networks.antisymmetric import AntiSymmetric
 from simplebias.networks.dense import MLP, TwoLayer
-from simplebias.networks.initialisation import Initialisation
+from simplebias.networks.initialisation import Initialisation, LayerScale
 from simplebias.networks.initialisation import initialisation as find_initialisation
 
 TOLERANCE = 1e-9
@@ -180,14 +180,13 @@ class Phase:
         if width is not None:
             return cls._drawn_by(rule, inputs, width, outputs)
         narrow, wide = (cls._drawn_by(rule, inputs, one, outputs) for one in (SMALL, LARGE))
-        small, large = math.log(SMALL), math.log(LARGE)
         pairs = ((narrow.gamma, wide.gamma), (narrow.gamma_prime, wide.gamma_prime))
-        return cls(*(round((b * large - a * small) / (large - small), 6) + 0.0 for a, b in pairs))
+        return cls(*(limit_exponent(a, b) for a, b in pairs))
 
     @classmethod
     def _drawn_by(cls, rule: str | Initialisation, inputs: int, width: int, outputs: int) -> "Phase":
-        first, last = find_initialisation(rule).scales((inputs, width, outputs))
-        return cls.of_scales(1 / abs(first.multiplier * last.multiplier), last.std, first.std, width=width)
+        layer, reader = find_initialisation(rule).scales((inputs, width, outputs))
+        return phase_of_layers(layer, reader, width)
 
     @classmethod
     def of(cls, weights: Any) -> "Phase":
@@ -265,6 +264,34 @@ class Phase:
             weight_spread(*incoming, "input weights"),
             width=len(incoming[0]),
         )
+
+
+def limit_exponent(narrow: float, wide: float) -> float:
+    """What an exponent becomes as the width grows, from those at the widths `SMALL` and `LARGE`, to 1e-6.
+
+    Args:
+        narrow: `-log x / log m` at `SMALL`.
+        wide: the same at `LARGE`.
+
+    Returns:
+        The exponent between the two, in which constant factors fall out.
+    """
+    small, large = math.log(SMALL), math.log(LARGE)
+    return round((wide * large - narrow * small) / (large - small), 6) + 0.0
+
+
+def phase_of_layers(layer: LayerScale, reader: LayerScale, width: int) -> Phase:
+    """The point of a layer with the one that reads it, from their stds and multipliers.
+
+    Args:
+        layer: of the hidden layer.
+        reader: of the layer after it.
+        width: neurons between them.
+
+    Returns:
+        The point at this width.
+    """
+    return Phase.of_scales(1 / abs(layer.multiplier * reader.multiplier), reader.std, layer.std, width=width)
 
 
 def weight_spread(weights: Any, bias: Any, name: str) -> float:

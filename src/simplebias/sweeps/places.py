@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from simplebias.core.errors import InputError, check_positive
-from simplebias.networks import AntiSymmetric, Initialisation, Phase, Regime
+from simplebias.networks import AntiSymmetric, Initialisation, Phase, Regime, layer_boundaries, layer_exponents
 from simplebias.networks import initialisation as find_initialisation
-from simplebias.networks.phases import LARGE, SMALL, TOLERANCE, weight_spread
+from simplebias.networks.phases import LARGE, SMALL, TOLERANCE, limit_exponent, phase_of_layers, weight_spread
 
 MEANING = {
     Regime.LINEAR: "input weights hardly move as the width grows; the network is linear in its parameters",
@@ -107,39 +107,6 @@ def place_network(network: Any) -> list[str]:
     return lines
 
 
-def layer_exponents(stds: Sequence[float], multipliers: float) -> tuple[float, ...]:
-    """Exponents with which the relative changes of the hidden layers' input weights grow with the width.
-
-    A scaling argument. Weights of layer l are drawn with std `m^-b_l`, all multipliers together are `m^-μ`. A signal
-    passes a layer as drawn with a factor `m^O_l`, `O_l = 1/2 - b_l`. If all of them give at least an output of order 1,
-    `Σ O_l ≥ μ`, training is lazy. Otherwise the layers that are least grow, in balance, along one direction, to `m^S`
-    with `Σ max(S, O_l) = μ`. Against the norm as drawn, `m^(1/2 - b_1)` of the first layer and `m^(1 - b_l)` of
-    others, that is the relative change. For one hidden layer it gives the regimes and slopes of the phase diagram; for
-    two and three it was checked by training. An upper bound where a layer stays linear.
-
-    Args:
-        stds: `b_l` of every layer, the output layer among them.
-        multipliers: `μ`.
-
-    Returns:
-        For each hidden layer the exponent: positive where it condenses, 0 where it is critical.
-
-    Example:
-        >>> [round(one, 3) for one in layer_exponents([0.75, 0.75, 0.75], 0.0)]
-        [0.25, -0.25]
-    """
-    passed = sorted(0.5 - std for std in stds)
-    missing = multipliers - sum(passed)
-    level = passed[0] + min(missing, 0.0)
-    for count in range(1, len(passed) + 1):
-        if missing <= 0:
-            break
-        level = (multipliers - sum(passed[count:])) / count
-        if count == len(passed) or level <= passed[count]:
-            break
-    return tuple(level - ((0.5 if index == 0 else 1.0) - std) for index, std in enumerate(stds[:-1]))
-
-
 def _two_layer(name: str, limit: Phase | None, here: Phase, width: int) -> list[str]:
     """Sentences on a two-layer network; without a limit it is only known at its width."""
     lead = f"γ = {limit.gamma:g}, γ′ = {limit.gamma_prime:g} as the width grows; " if limit else ""
@@ -186,10 +153,7 @@ class _Deep:
         if width < 2:
             raise InputError("a width of at least 2", repr(width), "One neuron has no exponent.")
         scales = find_initialisation(rule).scales(sizes)
-        pairs = tuple(
-            Phase.of_scales(1 / abs(a.multiplier * b.multiplier), b.std, a.std, width=width)
-            for a, b in itertools.pairwise(scales)
-        )
+        pairs = tuple(phase_of_layers(layer, reader, width) for layer, reader in itertools.pairwise(scales))
         return cls.of_scales([one.std for one in scales], [one.multiplier for one in scales], width, pairs)
 
     @property
@@ -211,15 +175,12 @@ class _Deep:
 
 def _limit(narrow: _Deep, wide: _Deep) -> _Deep:
     """Exponents as the width grows, from two widths: constant factors fall out."""
-
-    def between(a: float, b: float) -> float:
-        small, large = math.log(narrow.width), math.log(wide.width)
-        return round((b * large - a * small) / (large - small), 6) + 0.0
-
     pairs = zip(narrow.pairs, wide.pairs, strict=True)
-    points = tuple(Phase(between(a.gamma, b.gamma), between(a.gamma_prime, b.gamma_prime)) for a, b in pairs)
-    stds = tuple(map(between, narrow.stds, wide.stds))
-    return _Deep(wide.width, stds, between(narrow.multipliers, wide.multipliers), points)
+    points = tuple(
+        Phase(limit_exponent(a.gamma, b.gamma), limit_exponent(a.gamma_prime, b.gamma_prime)) for a, b in pairs
+    )
+    stds = tuple(map(limit_exponent, narrow.stds, wide.stds))
+    return _Deep(wide.width, stds, limit_exponent(narrow.multipliers, wide.multipliers), points)
 
 
 def _regime(exponent: float) -> Regime:
@@ -239,9 +200,9 @@ def _deep(name: str, limit: _Deep | None, here: _Deep) -> list[str]:
     ]
     if here.regimes != shown.regimes:
         lines.append(f"At width {here.width:,} {_named(here.regimes, first='layer')}.")
-    first, others = (here.depth + 1) / 2, here.depth + 1
+    first, *_, others = layer_boundaries(here.depth)
     inner = "layer 2" if here.depth == 2 else "the others"
-    lines.append(f"With all std equal and m^−γ, layer 1 is critical at γ = {first:g}, {inner} at γ = {others}.")
+    lines.append(f"With all std equal and m^−γ, layer 1 is critical at γ = {first:g}, {inner} at γ = {others:g}.")
     if max(shown.stds) - min(shown.stds) > ALIKE:
         powers = ", ".join(f"m^{_power(std)}" for std in shown.stds)
         lines.append(f"Here the std go as {powers}; that they differ is taken into account.")
@@ -267,7 +228,7 @@ def _named(regimes: Sequence[Regime], first: str = "Layer") -> str:
 
 def _ways(regimes: tuple[Regime, ...], here: _Deep) -> list[str]:
     """How to get into other regimes: weights of one std, or a factor of all weights if there is one that does it."""
-    first, others = (here.depth + 1) / 2, here.depth + 1
+    first, *_, others = layer_boundaries(here.depth)
     condensed = Regime.CONDENSED
     wishes = {
         "all layers linear": (first - INSIDE, (Regime.LINEAR,) * here.depth),
