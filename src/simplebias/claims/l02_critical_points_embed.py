@@ -15,7 +15,7 @@ from simplebias.claims.judge import compare
 from simplebias.core.snapshot import evaluate
 from simplebias.core.task import Task
 from simplebias.core.types import SEED, Key
-from simplebias.landscape import loss_gradient, manufactured
+from simplebias.landscape import loss_gradient, manufactured, parameter_vector
 from simplebias.networks import (
     MLP,
     SmallCNN,
@@ -101,12 +101,11 @@ def _embedded(
         for row, seed in enumerate(seeds):
             network_key, error_key, key = jax.random.split(jax.random.key(seed), 3)
             narrow, points = make(network_key)
-            narrow = jax.tree.map(lambda leaf: leaf.astype(jnp.float64) if eqx.is_array(leaf) else leaf, narrow)
             task = manufactured(narrow, points, key=error_key)
             before = _outputs(narrow, task)
             for column, operator in enumerate(operators.values()):
                 wide = operator(narrow, key)
-                gradients[row, column] = max(np.abs(leaf).max() for leaf in jax.tree.leaves(loss_gradient(wide, task)))
+                gradients[row, column] = np.abs(parameter_vector(loss_gradient(wide, task))).max()
                 changes[row, column] = np.abs(_outputs(wide, task) - before).max()
     drawn = {"over": OPERATOR, "marks": "categories", "scale": "log", "section": "Loss"}
     what = {"gradients": ("largest entry of the gradient", gradients), "changes": ("change of the output", changes)}

@@ -4,7 +4,6 @@ import warnings
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 import xarray as xr
@@ -122,7 +121,6 @@ def _general(seeds: list[int]) -> xr.Dataset:
 
 
 def _made(network: Any, seed: int) -> tuple[Any, Regression]:
-    network = jax.tree.map(lambda leaf: leaf.astype(jnp.float64) if hasattr(leaf, "dtype") else leaf, network)
     points = np.random.default_rng(seed).normal(size=(60, 2))
     return network, manufactured(network, points, key=jax.random.key(1000 + seed))
 

@@ -14,7 +14,7 @@ from simplebias.claims.experiment import SEED_WORDS, SEEDS
 from simplebias.claims.judge import compare
 from simplebias.core.snapshot import evaluate
 from simplebias.core.types import SEED
-from simplebias.landscape import eigenvalue_stages, loss_gradient, manufactured, verify
+from simplebias.landscape import eigenvalue_stages, loss_gradient, manufactured, parameter_vector, verify
 from simplebias.networks import TwoLayer, depth_embedding
 
 LIFTED = "a hidden layer put in"
@@ -55,7 +55,8 @@ def _lifted(seeds: list[int]) -> xr.Dataset:
             found["clear"][row, column] = sizes[predicted_zeros(width)] > CLEAR * sizes[-1]
             found["gradient"][row, column], found["on_points"][row, column] = seen.gradient_after, seen.output_change
             found["off_points"][row, column] = _difference(embedding.network, narrow, 10 * points)
-            found["off_segment"][row, column] = _largest_slope(_pushed(embedding.network), task)
+            pushed = parameter_vector(loss_gradient(_pushed(embedding.network), task))
+            found["off_segment"][row, column] = np.abs(pushed).max()
     what = {
         "gradient": "gradient after", "on_points": "change of the output at the data",
         "off_points": "change of the output at 10 times the data",
@@ -88,10 +89,6 @@ def _pushed(network: Any) -> Any:
     """The network with one neuron of the new layer moved to where its activation bends."""
     bias = network.layers[1].bias
     return eqx.tree_at(lambda one: one.layers[1].bias, network, bias.at[0].set(0.0))
-
-
-def _largest_slope(network: Any, task: Any) -> float:
-    return max(float(np.abs(leaf).max()) for leaf in jax.tree.leaves(loss_gradient(network, task)))
 
 
 def check(evidence: Evidence) -> Verdict:

@@ -47,6 +47,10 @@ class Kind(enum.StrEnum):
     NOT_CRITICAL = "not critical"
 
 
+UNREACHED = frozenset({Kind.NOT_CRITICAL, Kind.AT_INFINITY})
+"""Kinds of points at which a search ends without a critical point."""
+
+
 @dataclasses.dataclass(frozen=True)
 class CriticalPoint:
     """A point of the landscape, exact to the last digits, with its Hessian's inertia. Made by `critical_point`.
@@ -244,13 +248,13 @@ def critical_point(
     stuck = kind == Kind.NOT_CRITICAL and taken < steps and largest > GROWN * np.abs(start).max()
     if stuck or (kind != Kind.NOT_CRITICAL and next_step > RESTLESS * largest):
         kind = Kind.AT_INFINITY
-    if isinstance(task, Classification) and kind in {Kind.NOT_CRITICAL, Kind.AT_INFINITY}:
+    if isinstance(task, Classification) and kind in UNREACHED:
         warnings.warn(
             "cross-entropy has no finite minimum where the network can tell the classes apart: the loss falls to 0 "
             "while the weights grow for ever; fit one-hot labels as a Regression to look for critical points",
             stacklevel=2,
         )
-    if kind not in {Kind.NOT_CRITICAL, Kind.AT_INFINITY}:  # elsewhere the counts are not to be relied on anyway
+    if kind not in UNREACHED:  # elsewhere the counts are not to be relied on anyway
         warn_of_doubt(found, stacklevel=3)
     return CriticalPoint(ended, loss, size, found, kind, taken, largest)
 

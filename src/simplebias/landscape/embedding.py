@@ -16,6 +16,7 @@ from simplebias.core.task import Task
 from simplebias.core.types import Array, ArrayLike, Key
 from simplebias.landscape.hessian import MEMORY_LIMIT, in_precision, loss_gradient
 from simplebias.landscape.inertia import TOLERANCE, Inertia, inertia
+from simplebias.landscape.surface import parameter_vector, widened
 from simplebias.networks import (
     Embedding,
     ResNet,
@@ -205,11 +206,12 @@ def verify(
         True
     """
     with in_precision("float64"):
-        narrow = jax.tree.map(_double, embedding.narrow)
+        narrow = widened(embedding.narrow)
         wide = embedding(narrow)
         points = jnp.asarray(np.asarray(task.probe, np.float64))
         change = float(np.abs(np.asarray(_outputs(wide, points)) - np.asarray(_outputs(narrow, points))).max())
-    slope_before, slope_after = (_largest(loss_gradient(one, task, key=key)) for one in (narrow, wide))
+    slopes = (parameter_vector(loss_gradient(one, task, key=key)) for one in (narrow, wide))
+    slope_before, slope_after = (float(np.abs(one).max()) for one in slopes)
     before = after = None
     if with_inertia:
         options = {"tolerance": float(tolerance), "memory_limit": memory_limit, "key": key}
@@ -220,14 +222,6 @@ def verify(
 @eqx.filter_jit
 def _outputs(network: Any, points: Array) -> Array:
     return evaluate(network, points)
-
-
-def _double(leaf: Any) -> Any:
-    return jnp.asarray(np.asarray(leaf, np.float64)) if eqx.is_inexact_array(leaf) else leaf
-
-
-def _largest(tree: Any) -> float:
-    return max(float(np.abs(leaf).max()) for leaf in jax.tree.leaves(tree) if eqx.is_inexact_array(leaf))
 
 
 __all__ = ["METHODS", "Verification", "embed", "verify"]

@@ -14,7 +14,7 @@ from simplebias.core.types import Array, Key, Network, PyTree
 from simplebias.landscape.hessian import direction_vector, hessian, in_precision
 from simplebias.landscape.inertia import TOLERANCE
 from simplebias.landscape.spectrum import extreme_eigenvalues
-from simplebias.landscape.surface import BLOCK, Surface, open_surface, parameter_tree, parameter_vector
+from simplebias.landscape.surface import BLOCK, Surface, open_surface, parameter_tree, parameter_vector, with_parameters
 
 DENSE = 2000
 """Most parameters for which all eigenvectors are taken; of more, Lanczos' method takes the lowest."""
@@ -111,14 +111,7 @@ def escape(network: Network, direction: PyTree, distance: float | int) -> Networ
     if isinstance(distance, bool) or not isinstance(distance, float | int) or not np.isfinite(distance):
         raise InputError("distance as a finite number", repr(distance))
     moved = parameter_vector(network) + distance * direction_vector(network, direction)
-    changed = parameter_tree(network, moved)
-
-    def replaced(leaf: Array, new: np.ndarray) -> Array:
-        with jax.enable_x64(leaf.dtype.itemsize == 8):
-            return jnp.asarray(new, leaf.dtype)
-
-    parameters, rest = eqx.partition(network, eqx.is_inexact_array)
-    return eqx.combine(jax.tree.map(replaced, parameters, changed), rest)
+    return with_parameters(network, moved)
 
 
 def escape_distances(

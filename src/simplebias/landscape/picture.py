@@ -75,12 +75,12 @@ def loss_plane(
     if not np.linalg.norm(rest) > 1e-8 * np.linalg.norm(second):
         raise InputError("two directions that are not parallel", "parallel ones")
     v = rest / np.linalg.norm(rest)
-    reaches = _reaches(network, task, u, v, key) if reach is None else (reach, reach)
-    for one in reaches:
-        check_positive(one, "reach")
-    places = [np.linspace(-float(one), float(one), points) for one in reaches]
     with in_precision("float64"):
         surface = open_surface(network, task, key=key, second=False)
+        reaches = _reaches(surface, network, task, u, v, key) if reach is None else (reach, reach)
+        for one in reaches:
+            check_positive(one, "reach")
+        places = [np.linspace(-float(one), float(one), points) for one in reaches]
         values = np.asarray(_losses(surface, *(jnp.asarray(one) for one in (u, v, *places))))
     attributes = {
         "long_name": "loss", "over": ALONG, "references": "zhang2021embedding",
@@ -110,16 +110,16 @@ def _lowest(network: Network, task: Task, key: Key | None) -> tuple[np.ndarray, 
     return vectors[:, telling[0]], vectors[:, telling[1]]
 
 
-def _reaches(network: Network, task: Task, u: np.ndarray, v: np.ndarray, key: Key | None) -> tuple[float, float]:
+def _reaches(
+    surface: Surface, network: Network, task: Task, u: np.ndarray, v: np.ndarray, key: Key | None
+) -> tuple[float, float]:
     """Along u to beyond where the loss stops falling; along v so that the loss rises by some times as much."""
     ends = np.abs(escape_distances(network, task, parameter_tree(network, u), key=key))
     far = float(ends.max())
     if far == 0:
         both = 0.1 * float(np.linalg.norm(parameter_vector(network)) or 1.0)
         return both, both
-    with in_precision("float64"):
-        surface = open_surface(network, task, key=key, second=False)
-        fall, curvature = (float(one) for one in _fall(surface, jnp.asarray(u), jnp.asarray(v), far))
+    fall, curvature = (float(one) for one in _fall(surface, jnp.asarray(u), jnp.asarray(v), far))
     rise = float(np.sqrt(2 * RISE * fall / curvature)) if curvature > 0 and fall > 0 else np.inf
     return EDGE * far, min(EDGE * far, rise)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -59,7 +60,7 @@ class LossSpectrum:
         check_positive(prominence, "prominence")
         check_positive(width, "width")
         step = float(self.edges[1] - self.edges[0])
-        reach = 2.5066282746310002 * width / step  # a line of share s is a Gaussian of height s / reach
+        reach = math.sqrt(2 * math.pi) * width / step  # a line of share s is a Gaussian of height s / reach
         smooth = scipy.ndimage.gaussian_filter1d(self.share, width / step, mode="constant")
         padded = np.concatenate([[0.0], smooth, [0.0]])
         peaks, _ = scipy.signal.find_peaks(padded, prominence=prominence / reach)

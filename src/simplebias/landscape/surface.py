@@ -199,6 +199,28 @@ def parameter_tree(network: Network, vector: ArrayLike) -> PyTree:
     return jax.tree.unflatten(jax.tree.structure(eqx.filter(network, eqx.is_inexact_array)), parts)
 
 
+def with_parameters(network: Network, vector: ArrayLike) -> Network:
+    """A network with other parameters, in the precision of its own.
+
+    Args:
+        network: its floating arrays are the parameters.
+        vector: `(parameters,)`, in the order of `parameter_vector`.
+
+    Returns:
+        The network.
+
+    Raises:
+        InputError: as `parameter_tree`.
+    """
+
+    def replaced(leaf: Array, new: np.ndarray) -> Array:
+        with jax.enable_x64(leaf.dtype.itemsize == 8):
+            return jnp.asarray(new, leaf.dtype)
+
+    parameters, rest = eqx.partition(network, eqx.is_inexact_array)
+    return eqx.combine(jax.tree.map(replaced, parameters, parameter_tree(network, vector)), rest)
+
+
 def finite(array: np.ndarray, name: str, remedy: str = "Remove or replace what is not finite.") -> np.ndarray:
     """A NumPy array, refused unless all of it is finite."""
     bad = int(np.size(array) - np.isfinite(array).sum())

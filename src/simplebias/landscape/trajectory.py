@@ -13,11 +13,11 @@ from simplebias.core.run import Run
 from simplebias.core.snapshot import Measure, Snapshot, member
 from simplebias.core.task import Task
 from simplebias.core.types import RECORD, SEED, Array, Key, Network
-from simplebias.landscape.critical import CriticalPoint, critical_point
+from simplebias.landscape.critical import UNREACHED, CriticalPoint, critical_point
 from simplebias.landscape.hessian import in_precision
 from simplebias.landscape.plateaus import find_plateaus
 from simplebias.landscape.recognition import same_function
-from simplebias.landscape.surface import BLOCK, Surface, open_surface, parameter_tree
+from simplebias.landscape.surface import BLOCK, Surface, open_surface, with_parameters
 
 PARAMETER = "parameter"
 """One parameter of a network, in the order of `parameter_vector`."""
@@ -117,22 +117,13 @@ def candidates(
     if (losses > 0).all() and len(losses) > 2:
         reasons |= {one.record: "slow" for one in find_plateaus(losses, steps)}
     reasons |= {int(k): "small gradient" for k in np.flatnonzero(_dips(gradients))}
-    parameters, rest = eqx.partition(network, eqx.is_inexact_array)
 
     def of(record: int) -> Candidate:
-        with in_precision("float64"):
-            like = jax.tree.map(
-                lambda leaf, new: jnp.asarray(new, leaf.dtype), parameters, _tree(network, vectors, record)
-            )
-            moved = eqx.combine(like, rest)
         loss, gradient = float(losses[record]), float(gradients[record])
+        moved = with_parameters(network, vectors[record])
         return Candidate(record, int(steps[record]), loss, gradient, reasons[record], moved)
 
     return [of(record) for record in sorted(reasons)]
-
-
-def _tree(network: Network, vectors: np.ndarray, record: int) -> Any:
-    return parameter_tree(network, vectors[record])
 
 
 def critical_points(
@@ -180,7 +171,7 @@ def critical_points(
     found: list[CriticalPoint] = []
     for candidate in candidates(run, task, name=name, seed=seed, **given):
         point = critical_point(candidate.network, task, **options)
-        if point.kind not in {"at infinity", "not critical"} and not any(
+        if point.kind not in UNREACHED and not any(
             same_function(point.network, other.network, task.probe, tolerance=tolerance).outputs_agree
             for other in found
         ):
