@@ -7,7 +7,19 @@ import numpy as np
 
 from simplebias.reports.kinds import Figure, draws
 from simplebias.reports.reading import Reading, Variable, median
-from simplebias.reports.style import INK, MUTED, NETWORK, SIGNED, TARGET, axis, label, layout, number
+from simplebias.reports.style import (
+    INK,
+    MUTED,
+    NETWORK,
+    SIGNED,
+    TARGET,
+    axis,
+    colour_bar,
+    label,
+    layout,
+    number,
+    turned,
+)
 
 ALONG, ACROSS, STAGE, RANK = "along", "across", "stage", "rank"
 SIGN_NAMES = ("positive", "zero", "negative")
@@ -28,16 +40,11 @@ def _plane(reading: Reading, variable: Variable) -> Figure:
     low = float(-np.nanmin(difference, initial=0.0))
     high = float(np.nanmax(difference, initial=0.0))
     reach = low if low > 0 else high or 1.0
-    bar = {
-        "title": {"text": f"{variable.label}, less that of the middle", "side": "right", "font": {"size": 12}},
-        "thickness": 12,
-        "outlinewidth": 0,
-        "exponentformat": "power",
-    }
+    bar = colour_bar(f"{variable.label}, less that of the middle", exponentformat="power")
     lines = {"start": -reach, "end": reach, "size": reach / 8, "coloring": "fill"}
     trace = {
         "type": "contour", "x": s, "y": t, "z": np.clip(difference, -reach, reach), "zmin": -reach, "zmax": reach,
-        "colorscale": [[1 - stop, colour] for stop, colour in reversed(SIGNED)], "contours": lines, "colorbar": bar,
+        "colorscale": turned(SIGNED), "contours": lines, "colorbar": bar,
         "line": {"width": 0.6, "color": "rgba(28,29,33,0.35)"}, "name": "", "showlegend": False, "customdata": across,
         "hovertemplate": "%{x:.3g}, %{y:.3g}: " + variable.label + " %{customdata:.4g}<extra></extra>",
     }  # fmt: skip

@@ -16,7 +16,9 @@ from simplebias.reports.style import (
     MUTED,
     PANELS,
     SIGNED,
+    WHOLE,
     axis,
+    colour_bar,
     label,
     layout,
     log_axis,
@@ -25,6 +27,7 @@ from simplebias.reports.style import (
     panel_title,
     panels,
     thin,
+    turned,
 )
 from simplebias.reports.training_curves import LINES, RELATIVE_FLOOR, learned_line
 
@@ -209,11 +212,9 @@ def _view_words(variable: Variable, moduli: list[np.ndarray], goal: np.ndarray |
 
 
 def _amplitudes() -> dict[str, Any]:
-    bar = {"title": {"text": "amplitude, share of the largest", "side": "right", "font": {"size": 12}}}
-    bar |= {"thickness": 12, "len": 1, "outlinewidth": 0, "ypad": 0, "tickfont": {"size": 12}}
-    bar |= {"tickvals": [-2, -1, 0], "ticktext": ["≤ 0.01", "0.1", "1"]}
-    scale = [[1 - place, colour] for place, colour in reversed(LEARNED)]
-    return {"cmin": -DECADES, "cmax": 0, "colorscale": scale, "colorbar": bar}
+    ticks = {"tickvals": [-2, -1, 0], "ticktext": ["≤ 0.01", "0.1", "1"]}
+    bar = colour_bar("amplitude, share of the largest", **WHOLE, **ticks)
+    return {"cmin": -DECADES, "cmax": 0, "colorscale": turned(LEARNED), "colorbar": bar}
 
 
 def _when(reading: Reading, variable: Variable, error: np.ndarray) -> Figure:
@@ -232,8 +233,7 @@ def _when(reading: Reading, variable: Variable, error: np.ndarray) -> Figure:
     z[np.isinf(found)] = never
     x, y = _axes(reading, variable)
     ticks = [tick for tick in range(int(np.ceil(low)), int(np.floor(high)) + 1) if tick >= 0]
-    bar = {"title": {"text": "learned at step", "side": "right", "font": {"size": 12}}, "tickfont": {"size": 12}}
-    bar |= {"thickness": 12, "len": 1, "outlinewidth": 0, "ypad": 0, "tickvals": [*ticks, 0.5 * (high + never)]}
+    bar = colour_bar("learned at step", **WHOLE, tickvals=[*ticks, 0.5 * (high + never)])
     bar |= {"ticktext": [*(f"{10**tick}" for tick in ticks), "never"]}
     split = (high - low) / (never - low)
     colours = [[split * place / LEARNED[2][0], colour] for place, colour in LEARNED[:3]]

@@ -16,7 +16,9 @@ from simplebias.reports.style import (
     MUTED,
     NETWORK,
     SIGNED,
+    WHOLE,
     axis,
+    colour_bar,
     label,
     layout,
     log_axis,
@@ -154,8 +156,7 @@ def like_together(matrix: np.ndarray) -> np.ndarray:
 
 def similarity_colours() -> dict[str, Any]:
     """The colour axis of matrices of cosine similarity, from -1 to 1."""
-    bar = {"title": {"text": "cosine similarity", "side": "right", "font": {"size": 12}}, "tickvals": [-1, 0, 1]}
-    bar |= {"thickness": 12, "len": 1, "outlinewidth": 0, "ypad": 0, "tickfont": {"size": 12}}
+    bar = colour_bar("cosine similarity", tickvals=[-1, 0, 1], **WHOLE)
     return {"cmin": -1, "cmax": 1, "colorscale": [list(stop) for stop in SIGNED], "colorbar": bar}
 
 

@@ -9,7 +9,7 @@ from simplebias.reports.choosing import picks
 from simplebias.reports.kinds import Figure, draws
 from simplebias.reports.phase_cells import CHOSEN, cell_figures
 from simplebias.reports.reading import Reading, Variable, median
-from simplebias.reports.style import INK, SIGNED, axis, label, layout, number
+from simplebias.reports.style import INK, SIGNED, axis, colour_bar, label, layout, number
 
 GAMMA, GAMMA_PRIME = "gamma", "gamma_prime"
 LIMIT = 0.5
@@ -28,8 +28,7 @@ def _figure(reading: Reading, variable: Variable, words: str) -> Figure:
     gamma, prime = (variable.coordinate(name).astype(float) for name in (GAMMA, GAMMA_PRIME))
     middle = median(variable.values[:, 0])
     across = middle.T if variable.dims.index(GAMMA) == 0 else middle
-    bar = {"title": {"text": variable.label, "side": "right", "font": {"size": 12}}, "thickness": 12, "outlinewidth": 0}
-    bar |= {"ticksuffix": " "}  # keeps the title off the numbers
+    bar = colour_bar(variable.label, ticksuffix=" ")  # keeps the title off the numbers
     trace: dict[str, Any] = {"type": "heatmap", "x": gamma, "y": prime, "z": across, "zmin": -LIMIT, "zmax": LIMIT}
     trace |= {"colorscale": [list(stop) for stop in SIGNED], "colorbar": bar, "name": "", "showlegend": False}
     trace |= _hover(reading, variable)

@@ -23,6 +23,7 @@ from simplebias.reports.style import (
     panels,
     span,
     thin,
+    turned,
 )
 
 MOMENTS = 5
@@ -223,7 +224,7 @@ def _colour_panel(target: np.ndarray | None, shape: tuple[int, int]) -> Draw:
                 "z": np.sqrt(np.mean(picture**2, axis=-1)),
                 "zmin": 0.0,
                 "zmax": 0.5 * size,
-                "colorscale": [[1 - place, colour] for place, colour in reversed(LEARNED)],
+                "colorscale": turned(LEARNED),
                 "showscale": False,
                 "hovertemplate": "row %{y}, column %{x}<br>error %{z:.3g}<extra></extra>",
             }

@@ -9,7 +9,7 @@ import numpy as np
 from simplebias.reports.curves import Curve, curve_panels, step_places, value_axis
 from simplebias.reports.kinds import Figure, draws
 from simplebias.reports.reading import Reading, Variable, median
-from simplebias.reports.style import INK, LEARNED, MUTED, axis, label, layout, number, ordered, thin
+from simplebias.reports.style import INK, LEARNED, MUTED, axis, colour_bar, label, layout, number, ordered, thin, turned
 
 WIDTH, LEVEL, LOSS_BIN = "width", "level", "log_loss"
 CURVES = 9
@@ -71,10 +71,9 @@ def _spectra(variable: Variable) -> Figure:
     with np.errstate(divide="ignore"):
         seen = np.where(across >= FAINT_SHARE, np.log10(across), np.nan)
     ticks = {"tickvals": [-4, -3, -2, -1, 0], "ticktext": ["10⁻⁴", "10⁻³", "0.01", "0.1", "1"]}
-    bar = {"title": {"text": variable.label, "side": "right", "font": {"size": 12}}, "thickness": 12, "outlinewidth": 0}
     trace = {
         "type": "heatmap", "x": variable.names(WIDTH), "y": levels, "z": seen, "zmin": -4, "zmax": 0, "name": "",
-        "colorscale": [[1 - place, colour] for place, colour in reversed(LEARNED)], "colorbar": bar | ticks,
+        "colorscale": turned(LEARNED), "colorbar": colour_bar(variable.label, **ticks),
         "customdata": across, "showlegend": False, "xgap": 2,
         "hovertemplate": "width %{x}, log10 loss %{y:.2f}<br>share of log-time %{customdata:.3f}<extra></extra>",
     }  # fmt: skip

@@ -18,7 +18,9 @@ from simplebias.reports.style import (
     ROWS,
     SEEDS,
     TARGET,
+    WHOLE,
     axis,
+    colour_bar,
     label,
     layout,
     log_axis,
@@ -171,8 +173,7 @@ def _edges(places: np.ndarray) -> tuple[float, float]:
 
 
 def _colours() -> dict[str, Any]:
-    bar = {"title": {"text": "relative error", "side": "right", "font": {"size": 12}}, "tickfont": {"size": 12}}
-    bar |= {"thickness": 12, "len": 1, "outlinewidth": 0, "ypad": 0}
+    bar = colour_bar("relative error", **WHOLE)
     ticks = {"tickvals": [0.1, 0.4, 0.7, 1], "ticktext": ["≤ 0.1", "0.4", "0.7", "≥ 1"]}
     return {"cmin": CLIP[0], "cmax": CLIP[1], "colorscale": [list(stop) for stop in LEARNED], "colorbar": bar | ticks}
 

@@ -6,6 +6,7 @@ print. The page swaps them for lighter ones on a dark screen by their hexadecima
 
 import html
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -138,6 +139,37 @@ def log_axis(title: str = "", **changes: Any) -> dict[str, Any]:
         'log'
     """
     return axis(title, type="log", tickfont={"size": 10}) | changes
+
+
+WHOLE = {"len": 1, "ypad": 0, "tickfont": {"size": 12}}
+"""A colour bar as high as its figure."""
+
+
+def colour_bar(title: str, **changes: Any) -> dict[str, Any]:
+    """The scale beside a coloured plane; `title` must be safe already (see `label`).
+
+    Returns:
+        The bar of a trace or a colour axis.
+
+    Example:
+        >>> colour_bar("loss", tickvals=[0, 1])["tickvals"]
+        [0, 1]
+    """
+    named = {"text": title, "side": "right", "font": {"size": 12}}
+    return {"title": named, "thickness": 12, "outlinewidth": 0} | changes
+
+
+def turned(colours: Sequence[tuple[float, str]]) -> list[list[Any]]:
+    """A scale of colours from its end to its beginning.
+
+    Returns:
+        Stops as Plotly takes them.
+
+    Example:
+        >>> turned([(0.0, "#000000"), (1.0, "#ffffff")])
+        [[0.0, '#ffffff'], [1.0, '#000000']]
+    """
+    return [[1 - place, colour] for place, colour in reversed(colours)]
 
 
 def layout(height: int = 380, **changes: Any) -> dict[str, Any]:
