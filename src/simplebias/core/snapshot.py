@@ -14,7 +14,7 @@ import numpy as np
 
 from simplebias.core.errors import InputError
 from simplebias.core.schedule import as_schedule, at_steps, log_steps
-from simplebias.core.types import Array, Float, Network, Points, PyTree, Schedule
+from simplebias.core.types import Array, Float, Int, Network, Points, PyTree, Schedule
 
 
 class Neurons(eqx.Module):
@@ -122,7 +122,7 @@ def evaluate(network: Network, points: Points) -> Float[Array, "points outputs"]
     return outputs[:, None] if outputs.ndim == 1 else outputs
 
 
-def member(networks: PyTree, index: int | np.integer) -> PyTree:
+def member(networks: PyTree, index: int | np.integer | Int[Array, ""]) -> PyTree:
     """One network of an ensemble, or one part of anything whose arrays have a leading axis of members.
 
     Args:

@@ -208,7 +208,7 @@ def look(
     parts = (slots.own, slots.members, slots.fixed, slots.step)
     if slot is None:
         return eqx.filter_vmap(one)(*parts)
-    return one(*jax.tree.map(lambda leaf: leaf[slot] if eqx.is_array(leaf) else leaf, parts))
+    return one(*member(parts, slot))
 
 
 __all__ = ["Begin", "Build", "Slots", "fill", "go", "look"]
