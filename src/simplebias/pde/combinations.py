@@ -9,6 +9,7 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
@@ -27,10 +28,7 @@ STEP = 1e-8
 class Combination(Domain):
     """Base of domains made of others. Measures are exact where members do not meet, else estimates with errors."""
 
-    @property
-    @abc.abstractmethod
-    def members(self) -> tuple[Domain, ...]:
-        """The domains that it is made of."""
+    members: eqx.AbstractVar[tuple[Domain, ...]]
 
     @property
     @abc.abstractmethod
@@ -134,38 +132,33 @@ class Union(Combination):
         [True, False]
     """
 
-    parts: tuple[Domain, ...]
+    members: tuple[Domain, ...]
 
     def __init__(self, *members: Domain):
-        self.parts = _members(members)
+        self.members = _members(members)
         _refuse_touching(self)
-
-    @property
-    def members(self) -> tuple[Domain, ...]:
-        """The domains that are united."""
-        return self.parts
 
     @property
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """Least and greatest of those of the members."""
-        lows, highs = zip(*(member.bounds for member in self.parts), strict=True)
+        lows, highs = zip(*(member.bounds for member in self.members), strict=True)
         return np.min(lows, axis=0), np.max(highs, axis=0)
 
     @property
     def exact(self) -> tuple[float, float] | None:
         """The sums, where the bounds of the members do not meet."""
-        return _sums(self.parts) if _apart(self.parts) else None
+        return _sums(self.members) if _apart(self.members) else None
 
     @property
     def interior(self) -> Proposal:
         """A member by its volume and a point in it, kept unless an earlier member has it too."""
-        proposals = [member.interior for member in self.parts]
+        proposals = [member.interior for member in self.members]
         weights = [one.measure for one in proposals]
 
         def place(numbers: np.ndarray) -> Placed:
             which, placed = _place_in(proposals, weights, numbers)
             kept = placed.kept
-            for number, member in enumerate(self.parts[:-1]):
+            for number, member in enumerate(self.members[:-1]):
                 kept = kept & ((which <= number) | ~member._inside(placed.points))
             return inside(placed.points, kept)
 
@@ -175,10 +168,10 @@ class Union(Combination):
         return np.any(masks, axis=0)
 
     def _signed(self, point: Point) -> Scalar:
-        return fold(jnp.maximum, [member._signed(point) for member in self.parts])
+        return fold(jnp.maximum, [member._signed(point) for member in self.members])
 
     def _smooth(self, point: Point) -> Scalar:
-        return fold(either, [member._smooth(point) for member in self.parts])
+        return fold(either, [member._smooth(point) for member in self.members])
 
 
 class Intersection(Combination):
@@ -196,34 +189,29 @@ class Intersection(Combination):
         (0.5, True)
     """
 
-    parts: tuple[Domain, ...]
+    members: tuple[Domain, ...]
 
     def __init__(self, *members: Domain):
-        self.parts = _members(members)
+        self.members = _members(members)
         low, high = self.bounds
         _check_interior(self if (low < high).all() else None)
 
     @property
-    def members(self) -> tuple[Domain, ...]:
-        """The domains that are intersected."""
-        return self.parts
-
-    @property
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """Greatest low and least high ends of the members."""
-        lows, highs = zip(*(member.bounds for member in self.parts), strict=True)
+        lows, highs = zip(*(member.bounds for member in self.members), strict=True)
         return np.max(lows, axis=0), np.min(highs, axis=0)
 
     @property
     def exact(self) -> tuple[float, float] | None:
         """None: an estimate is made."""
-        return _sums(self.parts) if len(self.parts) == 1 else None
+        return _sums(self.members) if len(self.members) == 1 else None
 
     @property
     def interior(self) -> Proposal:
         """The smallest member, or the box that the bounds have in common where that is smaller."""
         low, high = self.bounds
-        proposals = [Box(low, high).interior, *(member.interior for member in self.parts)]
+        proposals = [Box(low, high).interior, *(member.interior for member in self.members)]
         smallest = min(proposals, key=lambda one: one.measure)
 
         def place(numbers: np.ndarray) -> Placed:
@@ -236,10 +224,10 @@ class Intersection(Combination):
         return np.all(masks, axis=0)
 
     def _signed(self, point: Point) -> Scalar:
-        return fold(jnp.minimum, [member._signed(point) for member in self.parts])
+        return fold(jnp.minimum, [member._signed(point) for member in self.members])
 
     def _smooth(self, point: Point) -> Scalar:
-        return fold(both, [member._smooth(point) for member in self.parts])
+        return fold(both, [member._smooth(point) for member in self.members])
 
 
 class Difference(Combination):
@@ -348,7 +336,7 @@ def _check_interior(domain: Combination | None) -> None:
 
 def _refuse_touching(domain: Union) -> None:
     """Faces that two members share from both sides, of points that no member has."""
-    for number, member in enumerate(domain.parts):
+    for number, member in enumerate(domain.members):
         boundary = member.boundary
         placed = boundary.place(cube(boundary.coordinates, 128))
         bounding = domain._bounding(placed.points, placed.normals, np.full(128, number), first=False)[0]
