@@ -112,3 +112,10 @@ def test_words_along_the_axis_have_a_point_for_each_seed_and_24_decades():
     assert shape["yaxis"]["range"][0] < -15
     assert "A point for each of 2 seeds" in figure.caption
     assert "split" in figure.alternative
+
+
+@pytest.mark.parametrize(("ends", "tick"), [((0.23, 0.28), None), ((0.1, 1.1), "D2"), ((1e-3, 10.0), 1)])
+def test_a_logarithmic_axis_always_has_ticks(ends, tick):
+    drawn = {"over": "width", "scale": "log"}
+    (figure,) = figures(Run(xr.Dataset({"change": ("width", list(ends), drawn)}, {"width": [1, 2]})))
+    assert figure.plotly["layout"]["yaxis"].get("dtick") == tick

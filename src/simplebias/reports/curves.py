@@ -194,4 +194,11 @@ def value_axis(values: np.ndarray, title: str, *, log: bool, floor: float = 0.0,
         return axis(title, range=span(values))
     low, high = span(values, log=True)
     low = max(low, high - decades, min(np.log10(floor), high - 1) if floor else -np.inf)
-    return log_axis(title, range=[float(low), high], dtick=(1 if high - low < 8 else 2) if high - low > 2.5 else "D2")
+    ends = [float(low), high]
+    if high - low > 2.5:
+        return log_axis(title, range=ends, dtick=1 if high - low < 8 else 2)
+    marks = [
+        decade + np.log10(factor) for decade in range(int(np.floor(low)), int(np.ceil(high))) for factor in (1, 2, 5)
+    ]
+    few = sum(low <= mark <= high for mark in marks) < 2  # then the even ticks that Plotly chooses
+    return log_axis(title, range=ends, **({} if few else {"dtick": "D2"}))
