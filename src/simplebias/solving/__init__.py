@@ -1,0 +1,1 @@
+"""Differential equations solved by networks, held against classical methods in the same run."""
