@@ -130,4 +130,4 @@ def mode_error(data: xr.Dataset, k: int) -> xr.DataArray:
 
 
 def _network(key: Key) -> Network:
-    return HardBoundary(MLP(1, 1, (200, 100, 100), activation="tanh", key=key), poisson_tones().box)
+    return HardBoundary(MLP(1, 1, (200, 100, 100), activation="tanh", key=key), poisson_tones().domain)

@@ -6,7 +6,9 @@ from simplebias.pde.geometry import Domain
 from simplebias.pde.holed_squares import square_with_discs, square_with_ellipse
 from simplebias.pde.losses import HardBoundary, Residual, Ritz
 from simplebias.pde.polygons import Polygon
-from simplebias.pde.problems import Poisson, Problem, field_values, poisson_bump, poisson_tones, zero
+from simplebias.pde.problems import Problem, field_values, zero
+from simplebias.pde.problems_elliptic import Elliptic, Helmholtz, PLaplacian, Poisson, PoissonBoltzmann
+from simplebias.pde.ready import poisson_bump, poisson_tones
 from simplebias.pde.ritz_galerkin import GreenSum, RitzGalerkin, ritz_galerkin, ritz_galerkin_limit
 from simplebias.pde.sampling import BoundaryPoints
 from simplebias.pde.shapes import Ball, Ellipsoid
@@ -20,11 +22,15 @@ __all__ = [
     "Difference",
     "Domain",
     "Ellipsoid",
+    "Elliptic",
     "GreenSum",
     "HardBoundary",
+    "Helmholtz",
     "Intersection",
     "Lattice",
+    "PLaplacian",
     "Poisson",
+    "PoissonBoltzmann",
     "Polygon",
     "Problem",
     "Residual",

@@ -4,12 +4,14 @@ The third loss, the squared distance from known values, is `simplebias.core.Regr
 """
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from simplebias.core.errors import InputError, as_points, check_positive
 from simplebias.core.snapshot import Neurons, ShowsNeurons, wants_key
@@ -17,6 +19,7 @@ from simplebias.core.sobolev import ShowsSmoothness, check_derivative, derivativ
 from simplebias.core.task import Task, predict
 from simplebias.core.types import Array, ArrayLike, Float, Int, Key, Network, Output, Point, Points, Scalar, Values
 from simplebias.pde.domains import Box
+from simplebias.pde.geometry import Domain
 from simplebias.pde.problems import Field, Problem
 
 
@@ -25,38 +28,47 @@ class HardBoundary(eqx.Module):
 
     Args:
         network: N, with one output.
-        box: the domain, whose `Π (x - low)(high - x)` is B. Give `factor` for another domain.
-        factor: B, of one point: zero on the boundary and nowhere else.
+        domain: where. B is its `smooth_distance`; for a box `Π (x - low)(high - x)`, divided by its largest value.
+        factor: another B, of one point: zero on the boundary and nowhere else inside.
         lift: a function with the values on the boundary, of one point; zero by default.
 
     Raises:
-        InputError: unless exactly one of box and factor is given.
+        InputError: unless the domain is one, or if there is neither a domain nor a factor.
 
     Example:
+        >>> from simplebias.pde import Box
         >>> solution = HardBoundary(lambda x: jnp.ones(1), Box(-1, 1))
         >>> [float(solution(jnp.array([x]))[0]) for x in (-1.0, 0.0, 0.5)]
         [0.0, 1.0, 0.75]
     """
 
     network: Network
-    box: Box | None
+    domain: Domain | None
     factor: Field | None = eqx.field(static=True)
     lift: Field | None = eqx.field(static=True)
 
     def __init__(
-        self, network: Network, box: Box | None = None, *, factor: Field | None = None, lift: Field | None = None
+        self, network: Network, domain: Domain | None = None, *, factor: Field | None = None, lift: Field | None = None
     ):
-        if (box is None) == (factor is None):
-            raise InputError("either a box or a factor", "both" if box is not None else "neither")
-        self.network, self.box, self.factor, self.lift = network, box, factor, lift
+        if domain is None and factor is None:
+            raise InputError("a domain or a factor", "neither", "Write HardBoundary(network, problem.domain).")
+        if domain is not None and not isinstance(domain, Domain):
+            raise InputError("a domain", repr(domain), "Take a Box, a Ball, a Difference ….")
+        self.network, self.domain, self.factor, self.lift = network, domain, factor, lift
 
     def __call__(self, point: Point, *, key: Key | None = None) -> Output:
         """Output at one point; `key` is for a network that drops neurons."""
         inner = self.network(point, key=key) if wants_key(self.network) else self.network(point)
-        factor = self.box.vanishing if self.box is not None else self.factor
-        assert factor is not None
-        product = factor(point) * inner
+        product = self._factor(point) * inner
         return product if self.lift is None else product + self.lift(point)
+
+    def _factor(self, point: Point) -> Scalar:
+        if self.factor is not None:
+            return self.factor(point)
+        if isinstance(self.domain, Box):
+            return self.domain.vanishing(point) / math.prod((side / 2) ** 2 for side in self.domain.sides)
+        assert self.domain is not None
+        return self.domain.smooth_distance(point)
 
     @property
     def largest_derivative(self) -> int | None:
@@ -151,7 +163,7 @@ class Ritz(Task):
         """The energy, as a mean over the batch, with the boundary term."""
         check_derivative(network, 1)
         density = _each(network, batch, 1, key, self.problem.energy)
-        return self.problem.box.volume * jnp.mean(density) + _of(self.soft, network, key)
+        return self.problem.domain.volume * jnp.mean(density) + _of(self.soft, network, key)
 
 
 class Residual(Task):
@@ -212,18 +224,25 @@ class Residual(Task):
     def loss(self, network: Network, batch: Points, *, key: Key) -> Scalar:
         """Mean squared residual over the batch, with the boundary term."""
         check_derivative(network, 2)
-        residual = _each(network, batch, 2, key, self.problem.residual)
+        residual = _each(network, batch, 2, key, self._residual)
         return jnp.mean(residual**2) + _of(self.soft, network, key)
+
+    def _residual(self, point: Point, value: Scalar, gradient: Array, hessian: Array) -> Scalar:
+        second = jnp.trace(hessian) if self.problem.second == "laplacian" else hessian
+        return self.problem.residual(point, value, gradient, second)
 
 
 def _interior(problem: Problem, points: ArrayLike) -> Points:
-    array = as_points(points)
-    if array.shape[1] != problem.box.inputs:
-        raise InputError(f"points with {problem.box.inputs} inputs, as the domain", f"{array.shape[1]}")
-    low, high = (jnp.asarray(end, array.dtype) for end in (problem.box.low, problem.box.high))
-    outside = int(jnp.sum(jnp.any((array < low) | (array > high), axis=1)))
-    if outside:
-        raise InputError("points inside the domain", f"{outside} outside", f"It is {problem.box}.")
+    array, domain = as_points(points), problem.domain
+    if array.shape[1] != domain.inputs:
+        raise InputError(f"points with {domain.inputs} inputs, as the domain", f"{array.shape[1]}")
+    outside = array[np.flatnonzero(~domain.contains(array))]
+    if len(outside):  # rounding may have put points of the boundary there
+        low, high = domain.bounds
+        depth = -jax.vmap(domain.signed_distance)(outside)
+        count = int((depth > 1e-5 * float(np.linalg.norm(high - low))).sum())
+        if count:
+            raise InputError("points inside the domain", f"{count} outside", f"It is {domain}.")
     problem.source_values(array)
     return array
 
@@ -232,10 +251,13 @@ def _soft(problem: Problem, weight: float | int, count: int, dtype: Any) -> _Bou
     check_positive(weight, "boundary_weight", zero=True)
     if weight == 0:
         return None
-    points = problem.box.boundary_points(count).astype(dtype)
-    shares = problem.box.boundary_weights(count).astype(dtype)
+    domain = problem.domain
+    if not isinstance(domain, Box):
+        raise InputError("a box", repr(domain))
+    points = domain.boundary_points(count).astype(dtype)
+    shares = domain.boundary_weights(count).astype(dtype)
     values = problem.boundary_values(points).astype(dtype)
-    return _Boundary(points, values, shares, jnp.asarray(weight * problem.box.boundary_measure, dtype))
+    return _Boundary(points, values, shares, jnp.asarray(weight * problem.domain.boundary_measure, dtype))
 
 
 def _of(soft: _Boundary | None, network: Network, key: Key) -> Scalar | float:

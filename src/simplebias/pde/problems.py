@@ -5,35 +5,84 @@ losses and solvers know no equation. A new equation is a new subclass.
 """
 
 import abc
+import dataclasses
+import re
 from collections.abc import Callable
+from typing import Literal
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from simplebias.core.errors import InputError, as_points, as_values
-from simplebias.core.types import Array, ArrayLike, Point, Scalar, Values
+from simplebias.core.errors import InputError, as_points, as_values, check_positive, is_traced
+from simplebias.core.types import Array, ArrayLike, Point, Points, Scalar, Values
 from simplebias.pde.domains import Box
+from simplebias.pde.geometry import Domain
+from simplebias.pde.sampling import Proposal
 
 Field = Callable[[Point], Scalar]
 """A function of one point `(inputs,)` that gives one number, written with jax.numpy."""
 
+LOOKS = 64
+"""Points inside and on the boundary at which the functions of a problem are tried at the door."""
+AGREEMENT = 1e-3
+"""Difference of boundary values from the exact solution that is let pass, by the largest value of the latter."""
+
 
 class Problem(eqx.Module):
-    """Base of all problems: an equation for one function u on a domain with given values on its boundary."""
+    """Base of all problems: an equation for one function u on a domain with given values on its boundary.
 
-    box: eqx.AbstractVar[Box]
+    A subclass has the fields below, each a field or a property, and says what `residual` and `energy` are. Functions
+    are static: they are compiled in.
+
+    Attributes:
+        domain: where.
+        source: right side of the equation, of one point.
+        boundary: values on the boundary, of one point.
+        exact: the solution, of one point, or None.
+        linear: whether the residual is affine in u, its gradient and its second derivatives together.
+        second: what of the second derivatives the residual gets, the `laplacian` or the `hessian`.
+        has_energy: whether the solution makes the integral of `energy` smallest.
+        smooth: whether the strong form holds everywhere; False where coefficients jump.
+    """
+
+    domain: eqx.AbstractVar[Domain]
     source: eqx.AbstractVar[Field]
     boundary: eqx.AbstractVar[Field]
     exact: eqx.AbstractVar[Field | None]
+    linear: eqx.AbstractVar[bool]
+    second: eqx.AbstractVar[Literal["laplacian", "hessian"]]
+    has_energy: eqx.AbstractVar[bool]
+    smooth: eqx.AbstractVar[bool]
 
     @abc.abstractmethod
-    def residual(self, point: Point, value: Scalar, gradient: Array, curvature: Array) -> Scalar:
-        """Left side minus right side of the equation at one point, from u, `∇u` and `∇²u` there."""
+    def residual(self, point: Point, value: Scalar, gradient: Array, second: Array) -> Scalar:
+        """Left side minus right side of the equation at one point.
+
+        Args:
+            point: `(inputs,)`.
+            value: u there.
+            gradient: `∇u` there, `(inputs,)`.
+            second: `Δu` there, or the matrix of second derivatives where `self.second` is "hessian".
+        """
 
     @abc.abstractmethod
     def energy(self, point: Point, value: Scalar, gradient: Array) -> Scalar:
         """Density of the energy that the solution makes smallest, from u and `∇u` at one point."""
+
+    @property
+    def name(self) -> str:
+        """The class in words."""
+        return re.sub(r"(?<!^)(?=[A-Z])", " ", type(self).__name__)
+
+    @property
+    def box(self) -> Box:
+        """The domain where it is a box, for lattices; an `InputError` where it is another."""
+        if not isinstance(self.domain, Box):
+            got = f"one on a {type(self.domain).__name__}"
+            raise InputError("a problem on a box", got, "Lattices do not fit it: take finite elements or a network.")
+        return self.domain
 
     def source_values(self, points: ArrayLike) -> Values:
         """The source at points.
@@ -47,7 +96,7 @@ class Problem(eqx.Module):
         Raises:
             InputError: if the source is not one finite number for each point.
         """
-        return field_values(self.source, points, self.box, "source")
+        return field_values(self.source, points, self.domain, "source")
 
     def boundary_values(self, points: ArrayLike) -> Values:
         """The values on the boundary at points.
@@ -61,7 +110,7 @@ class Problem(eqx.Module):
         Raises:
             InputError: if the function is not one finite number for each point.
         """
-        return field_values(self.boundary, points, self.box, "boundary")
+        return field_values(self.boundary, points, self.domain, "boundary")
 
     def exact_values(self, points: ArrayLike) -> Values:
         """The exact solution at points.
@@ -76,8 +125,27 @@ class Problem(eqx.Module):
             InputError: if no exact solution is known, or it is not one finite number for each point.
         """
         if self.exact is None:
-            raise InputError("a problem with exact=", "none", "Use solve_direct for a reference.")
-        return field_values(self.exact, points, self.box, "exact")
+            raise InputError("a problem with exact=", "none", "Compute a reference, by solve_direct for one.")
+        return field_values(self.exact, points, self.domain, "exact")
+
+
+@dataclasses.dataclass(frozen=True)
+class Constant:
+    """A field that is one number everywhere; two of the same number are equal.
+
+    Args:
+        value: the number.
+
+    Example:
+        >>> float(Constant(2.0)(jnp.ones(3)))
+        2.0
+    """
+
+    value: float
+
+    def __call__(self, point: Point) -> Scalar:
+        """The number, of the type of the point."""
+        return jnp.asarray(self.value, point.dtype)
 
 
 def zero(point: Point) -> Scalar:
@@ -96,112 +164,13 @@ def zero(point: Point) -> Scalar:
     return 0 * point[0]
 
 
-class Poisson(Problem):
-    """`-Δu = f` in a box, `u = g` on its boundary; the energy is `½|∇u|² - f u`.
-
-    Args:
-        box: the domain.
-        source: f, of one point, written with jax.numpy; a plain function, since it is compiled in.
-        boundary: g, of one point; zero by default.
-        exact: the solution, of one point, where it is known.
-
-    Raises:
-        InputError: if one of the functions does not give one number for one point.
-
-    Example:
-        >>> problem = Poisson(Box(0, 1), lambda x: 2.0 + 0 * x[0], exact=lambda x: x[0] * (1 - x[0]))
-        >>> float(problem.residual(jnp.array([0.5]), jnp.array(0.25), jnp.zeros(1), jnp.array([[-2.0]])))
-        0.0
-    """
-
-    box: Box
-    source: Field = eqx.field(static=True)
-    boundary: Field = eqx.field(static=True)
-    exact: Field | None = eqx.field(static=True)
-
-    def __init__(self, box: Box, source: Field, *, boundary: Field = zero, exact: Field | None = None):
-        self.box, self.source, self.boundary, self.exact = box, source, boundary, exact
-        for name, function in (("source", source), ("boundary", boundary), ("exact", exact)):
-            if function is not None:
-                _check_field(function, box, name)
-
-    def residual(self, point: Point, value: Scalar, gradient: Array, curvature: Array) -> Scalar:
-        """`-Δu - f` at one point, from the trace of the second derivatives."""
-        return -jnp.trace(curvature) - self.source(point)
-
-    def energy(self, point: Point, value: Scalar, gradient: Array) -> Scalar:
-        """`½|∇u|² - f u` at one point."""
-        return 0.5 * jnp.sum(gradient**2) - self.source(point) * value
-
-
-def poisson_tones() -> Poisson:
-    """The problem with which networks and Jacobi iteration are compared: four tones on (-1, 1).
-
-    `-u'' = sin x + 4 sin 4x - 8 sin 8x + 16 sin 24x`, `u(±1) = 0`, solved by
-    `u = sin x + sin(4x)/4 - sin(8x)/8 + sin(24x)/36` plus the straight line that makes it vanish at both ends. As u is
-    odd, only even sine modes are in it.
-
-    Returns:
-        The problem with its exact solution.
-
-    References:
-        Xu, Zhang, Luo, Xiao, Ma, arXiv:1901.06523.
-
-    Example:
-        >>> [f"{value:.4f}" for value in poisson_tones().exact_values([0.0, 0.5]).ravel()]
-        ['0.0000', '0.5347']
-    """
-    return Poisson(Box(-1, 1), _tones_source, exact=_tones_exact)
-
-
-def poisson_bump() -> Poisson:
-    """The problem on which Ritz-Galerkin with few samples is compared with a network: a bump's source on (-1, 1).
-
-    `-u'' = -(4x³ - 6x) exp(-x²)`, `u(±1) = 0`, solved by `u = x (exp(-x²) - exp(-1))`.
-
-    Returns:
-        The problem with its exact solution.
-
-    References:
-        Wang, Xu, Zhang, Zhang, arXiv:2002.07989.
-
-    Example:
-        >>> [f"{value:.4f}" for value in poisson_bump().exact_values([0.0, 0.5, 1.0]).ravel()]
-        ['0.0000', '0.2055', '0.0000']
-    """
-    return Poisson(Box(-1, 1), _bump_source, exact=_bump_exact)
-
-
-def _tones_source(point: Point) -> Scalar:
-    x = point[0]
-    return jnp.sin(x) + 4 * jnp.sin(4 * x) - 8 * jnp.sin(8 * x) + 16 * jnp.sin(24 * x)
-
-
-def _tones(x: Scalar) -> Scalar:
-    return jnp.sin(x) + jnp.sin(4 * x) / 4 - jnp.sin(8 * x) / 8 + jnp.sin(24 * x) / 36
-
-
-def _tones_exact(point: Point) -> Scalar:
-    return _tones(point[0]) - _tones(jnp.ones_like(point[0])) * point[0]  # odd: the line goes through zero
-
-
-def _bump_source(point: Point) -> Scalar:
-    x = point[0]
-    return -(4 * x**3 - 6 * x) * jnp.exp(-(x**2))
-
-
-def _bump_exact(point: Point) -> Scalar:
-    x = point[0]
-    return x * (jnp.exp(-(x**2)) - jnp.exp(-jnp.ones_like(x)))
-
-
-def field_values(function: Field, points: ArrayLike, box: Box, name: str) -> Values:
+def field_values(function: Field, points: ArrayLike, domain: Domain, name: str) -> Values:
     """A function of one point at many points.
 
     Args:
         function: of one point.
         points: `(points, inputs)`, or `(points,)` for one input.
-        box: of the problem, for the number of inputs.
+        domain: of the problem, for the number of inputs.
         name: what to call the function in an error.
 
     Returns:
@@ -211,24 +180,147 @@ def field_values(function: Field, points: ArrayLike, box: Box, name: str) -> Val
         InputError: for points of another number of inputs, or values that are not one finite number each.
 
     Example:
+        >>> from simplebias.pde import Box
         >>> field_values(lambda x: x[0] ** 2, [1.0, 2.0], Box(0, 3), "source").tolist()
         [[1.0], [4.0]]
     """
     where = as_points(points)
-    if where.shape[1] != box.inputs:
-        raise InputError(f"points with {box.inputs} inputs, as the domain", f"{where.shape[1]}")
-    _check_field(function, box, name)
+    if where.shape[1] != domain.inputs:
+        raise InputError(f"points with {domain.inputs} inputs, as the domain", f"{where.shape[1]}")
+    check_field(function, domain, name)
     return as_values(jax.vmap(function)(where).reshape(-1, 1), where.shape[0], name)
 
 
-def _check_field(function: Field, box: Box, name: str) -> None:
+def as_field(value: float | int | Field, name: str) -> Field:
+    """A coefficient as a function of one point: a number is one that is the same everywhere.
+
+    Args:
+        value: a finite number or a function.
+        name: what to call it in an error.
+
+    Returns:
+        The function.
+
+    Raises:
+        InputError: for anything else.
+
+    Example:
+        >>> as_field(2, "diffusion")
+        Constant(value=2.0)
+    """
+    if callable(value):
+        return value
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} as a number or a function of one point", repr(value)) from None
+    if not np.isfinite(number):
+        raise InputError(f"{name} as a finite number", repr(value))
+    return Constant(number)
+
+
+def check_field(function: Field, domain: Domain, name: str) -> None:
+    """Refuse what is not a function of one point that gives one number, without computing any.
+
+    Args:
+        function: to be checked.
+        domain: for the number of inputs.
+        name: what to call it in an error.
+
+    Raises:
+        InputError: naming what it gives.
+    """
     if not callable(function):
         raise InputError(f"{name} as a function of one point", repr(function), "Write lambda x: ….")
     try:
-        shape = jax.eval_shape(function, jax.ShapeDtypeStruct((box.inputs,), jnp.result_type(float)))
+        shape = jax.eval_shape(function, jax.ShapeDtypeStruct((domain.inputs,), jnp.result_type(float)))
     except Exception as error:
         remedy = "It gets one point of shape (inputs,) and is to be written with jax.numpy."
         raise InputError(f"{name} as a function of one point", f"{type(error).__name__}: {error}", remedy) from error
     if getattr(shape, "shape", None) != ():
         got = f"an output of shape {getattr(shape, 'shape', None)}"
         raise InputError(f"{name} that gives one number for one point", got, "Return x[0] and the like, not x.")
+
+
+def check_problem(domain: Domain, boundary: Field, exact: Field | None, **inside: Field) -> None:
+    """Try the functions of a problem at a few points: what is wrong with them is said here, not in a training.
+
+    Args:
+        domain: where.
+        boundary: values on the boundary.
+        exact: the solution, or None.
+        **inside: the other functions by name, looked at inside the domain; a diffusion is to be above zero.
+
+    Raises:
+        InputError: for what is no domain, a function that does not give one finite number at each point, a diffusion
+            that is not above zero, or an exact solution with other values on the boundary.
+    """
+    if not isinstance(domain, Domain):
+        raise InputError("a domain", repr(domain), "Take a Box, a Ball, a Difference ….")
+    check_field(boundary, domain, "boundary")
+    edge, points = some_points(domain.boundary), some_points(domain.interior)
+    given = _try(boundary, edge, "boundary", "on the boundary")
+    for name, function in inside.items():
+        check_field(function, domain, name)
+        values = _try(function, points, name, "inside the domain")
+        if name in ("diffusion", "permittivity") and not is_traced(values) and (values <= 0).any():
+            got = f"{float(values.min()):g} at {points[int(values.argmin())].tolist()}"
+            raise InputError(f"{name} above zero everywhere", got, "The equation is not elliptic where it is not.")
+    if exact is not None:
+        check_field(exact, domain, "exact")
+        known, within = _try(exact, edge, "exact", "on the boundary"), _try(exact, points, "exact", "inside the domain")
+        _check_agreement(edge, given, known, within)
+
+
+def _check_agreement(edge: Array, given: Array, known: Array, within: Array) -> None:
+    if is_traced(known):
+        return
+    distance, largest = jnp.abs(given - known), float(jnp.maximum(jnp.abs(known).max(), jnp.abs(within).max()))
+    if float(distance.max()) > AGREEMENT * largest:
+        worst = int(distance.argmax())
+        raise InputError(
+            "boundary values that are those of the exact solution",
+            f"{float(given[worst]):g} where it is {float(known[worst]):g}, at {edge[worst].tolist()}",
+            "Give boundary=, the function exact itself for one.",
+        )
+
+
+def some_points(proposal: Proposal) -> Points:
+    """As many points of a domain or a boundary as are looked at at the door, the same every time."""
+    generator = np.random.default_rng(0)
+    for count in (LOOKS, 16 * LOOKS, 1024 * LOOKS):
+        placed = proposal.place(generator.uniform(1e-9, 1 - 1e-9, size=(count, proposal.coordinates)))
+        if placed.kept.any():
+            kept = placed.points[placed.kept]
+            return jnp.asarray(np.resize(kept[:LOOKS], (LOOKS, kept.shape[1])), dtype=float)
+    raise InputError("a domain with an interior and a boundary", "none of 65536 points in it", "Check its members.")
+
+
+def _try(function: Field, points: Points, name: str, place: str) -> Array:
+    """Values at a few points, refused where they are not finite."""
+    values = jax.vmap(function)(points)
+    if is_traced(values):
+        return values
+    bad = ~np.isfinite(np.asarray(values))
+    if bad.any():
+        got = f"{float(values[int(bad.argmax())])} at {points[int(bad.argmax())].tolist()}"
+        raise InputError(f"{name} with finite values {place}", got, "Write it without a division by zero there.")
+    return values
+
+
+def check_exponent(exponent: float | int) -> float:
+    """The exponent of a p-Laplacian, above one.
+
+    Args:
+        exponent: p.
+
+    Returns:
+        p.
+
+    Raises:
+        InputError: unless it is.
+    """
+    check_positive(exponent, "exponent")
+    if not exponent > 1:
+        raise InputError("an exponent above 1", repr(exponent), "The energy is convex for p > 1 only.")
+    return float(exponent)

@@ -19,7 +19,7 @@ from simplebias.core.errors import InputError, as_array, check_finite, check_pos
 from simplebias.core.schedule import as_schedule, log_steps
 from simplebias.core.types import FREQUENCY, INPUT, OUTPUT, POINT, RECORD, Array, ArrayLike, Schedule
 from simplebias.pde.domains import Lattice
-from simplebias.pde.problems import Poisson
+from simplebias.pde.problems_elliptic import Poisson
 from simplebias.pde.sines import FREQUENCY_UNIT, all_coefficients, sine_coefficients
 
 LARGEST_RECORD = 20_000_000
