@@ -13,10 +13,12 @@ from simplebias.reports import (
     local,
     neurons,
     noise,
+    other_ways,
     phases,
     plain_curves,
     plateaus,
     predicted,
+    solutions,
     spectra,
     training_curves,
 )
@@ -38,6 +40,8 @@ FILES = (
     landscapes,
     plain_curves,
     cases,
+    solutions,
+    other_ways,
 )
 """The files with kinds of figures; importing one registers its kinds."""
 

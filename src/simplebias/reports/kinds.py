@@ -38,7 +38,7 @@ class Figure:
 
 
 Draw: TypeAlias = Callable[[Reading, Sequence[Variable]], list[Figure]]
-SECTIONS = ("The fit", "Frequencies", "Loss", "Neurons", "Other measures")
+SECTIONS = ("The fit", "The solution", "Frequencies", "Other ways to solve it", "Loss", "Neurons", "Other measures")
 """Headings in the order of the page."""
 
 

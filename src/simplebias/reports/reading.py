@@ -210,11 +210,12 @@ def read(run: Run, detail: float = 1.0) -> Reading:
 
 
 def _plain(name: str, array: xr.DataArray) -> Variable | None:
-    """A variable to be drawn over the dimension that its attribute `over` names, beside seeds and one more at most."""
+    """A variable to be drawn over the dimension that its attribute `over` names, beside seeds and one or two more."""
     over = str(array.attrs.get("over", ""))
     rest = [str(dim) for dim in array.dims if dim not in {SEED, over}]
     real = array.dtype.kind in "fiub" and array.size > 0
-    if over not in array.dims or len(rest) > 1 or any(map(is_record, array.dims)) or not real:
+    most = 2 if array.attrs.get("marks") == "sections" else 1  # rows and columns of each
+    if over not in array.dims or len(rest) > most or any(map(is_record, array.dims)) or not real:
         return None
     if coordinate(array, over).dtype.kind not in "fiu" and array.attrs.get("marks") != "categories":
         return None
