@@ -2,7 +2,8 @@
 
 In README.md and docs/*.md every block marked `python` runs, and every line `$ simplebias ...` of a block marked
 `console`; the blocks of one file run in their order, in one namespace and one temporary folder. Python blocks with
-`>>>` must show what they print. A comment `<!-- not run: reason -->` on the line above a block leaves it out.
+`>>>` must show what they print. A comment `<!-- not run: reason -->` on the line above a block leaves it out, and
+`<!-- run with OPTIONS: reason -->` above a console block adds options to its commands.
 """
 
 import dataclasses
@@ -22,6 +23,7 @@ FENCE = re.compile(
     r"^(?P<indent> *)```(?P<language>[\w-]*)[^\n]*\n(?P<code>.*?)^(?P=indent)```\s*$", re.MULTILINE | re.DOTALL
 )
 LEFT_OUT = re.compile(r"<!-- not run: [^\n]+ -->\s*\Z")
+RUN_WITH = re.compile(r"<!-- run with (?P<options>[^\n:]+): [^\n]+ -->\s*\Z")
 
 
 @dataclasses.dataclass
@@ -31,15 +33,19 @@ class Block:
     language: str
     code: str
     line: int
+    options: tuple[str, ...] = ()
 
 
 def blocks(text: str) -> list[Block]:
     """The blocks of a document that are to be run."""
     found = []
     for match in FENCE.finditer(text):
-        if match["language"] in {"python", "console"} and not LEFT_OUT.search(text[: match.start()]):
+        before = text[: match.start()]
+        if match["language"] in {"python", "console"} and not LEFT_OUT.search(before):
+            more = RUN_WITH.search(before)
+            options = tuple(shlex.split(more["options"])) if more else ()
             code = "".join(line.removeprefix(match["indent"]) for line in match["code"].splitlines(keepends=True))
-            found.append(Block(match["language"], code, text.count("\n", 0, match.start()) + 2))
+            found.append(Block(match["language"], code, before.count("\n") + 2, options))
     return found
 
 
@@ -63,7 +69,7 @@ def run_python(block: Block, name: str, namespace: dict) -> None:
 
 def run_console(block: Block, name: str, folder: Path) -> None:
     for words in commands(block.code):
-        command = [sys.executable, "-m", "simplebias.cli", *words[1:]]
+        command = [sys.executable, "-m", "simplebias.cli", *words[1:], *block.options]
         answer = subprocess.run(
             command, cwd=folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
         )
@@ -139,6 +145,7 @@ raise SystemExit
    ```python
    x += 1
    ```
+<!-- run with --seeds 1 --width 9: it takes an hour -->
 ```console
 $ simplebias observe co2 \\
     --steps 10  # quick
@@ -153,8 +160,9 @@ rm -rf /
 
 def test_blocks_are_found_with_their_lines():
     found = blocks(EXAMPLE)
-    assert [(block.language, block.line) for block in found] == [("python", 4), ("python", 12), ("console", 15)]
+    assert [(block.language, block.line) for block in found] == [("python", 4), ("python", 12), ("console", 16)]
     assert found[1].code == "x += 1\n"
+    assert [block.options for block in found] == [(), (), ("--seeds", "1", "--width", "9")]
     assert commands(found[2].code) == [["simplebias", "observe", "co2", "--steps", "10"]]
 
 
