@@ -23,6 +23,10 @@ from simplebias.core.errors import (
     check_positive,
     is_traced,
 )
+from simplebias.core.laplacian import (
+    twice_forward,
+    value_gradient_laplacian,
+)
 from simplebias.core.schedule import (
     as_schedule,
     at_steps,
@@ -57,6 +61,9 @@ from simplebias.core.task import (
     Regression,
     Task,
     predict,
+)
+from simplebias.core.trigonometry import (
+    sincos,
 )
 from simplebias.core.types import (
     BAND,
@@ -191,10 +198,13 @@ __all__ = [
     "provenance",
     "read_marker",
     "save_tree",
+    "sincos",
     "specification_hash",
     "step_name",
     "storage_errors",
     "take_snapshot",
+    "twice_forward",
+    "value_gradient_laplacian",
     "wants_key",
     "write_atomic",
 ]

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from simplebias.core.errors import InputError, as_array, as_points, as_values, check_finite
 from simplebias.core.keys import numbered_key
 from simplebias.core.snapshot import wants_key
+from simplebias.core.terms import Term
 from simplebias.core.types import Array, ArrayLike, Float, Int, Key, Network, Points, Scalar, Values
 
 
@@ -131,6 +132,17 @@ class Regression(Task):
         outputs = predict(network, points, key)
         check_outputs(outputs, values.shape)
         return jnp.mean((outputs - values) ** 2)
+
+    def terms(self, batch: tuple[Points, Values]) -> tuple[Term, ...]:
+        """The squared error of every point, for Gauss-Newton."""
+        share = 1 / batch[1].size
+        return (Term(_missed, lambda row, missed: share * jnp.sum(missed**2), batch),)
+
+
+def _missed(network: Network, row: tuple[Array, Array]) -> Array:
+    outputs = jnp.ravel(network(row[0]))
+    check_outputs(outputs[None], (1, *row[1].shape))
+    return outputs - row[1]
 
 
 class Classification(Task):

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from simplebias.core.errors import InputError, check_choice, check_positive
+from simplebias.core.trigonometry import cos, sin
 from simplebias.core.types import Array
 
 EXPONENTIAL = "exponential or faster"
@@ -80,7 +81,7 @@ def _phi(x):
 
 
 def _s2relu(x):
-    return jnp.sin(2 * math.pi * x) * _srelu(x)
+    return sin(2 * math.pi * x) * _srelu(x)
 
 
 @functools.cache
@@ -132,7 +133,7 @@ def sine(frequency: float | int = 1.0) -> Activation:
     """
     check_positive(frequency, "frequency")
     name = _label("sin", frequency)
-    return Activation(name, lambda x: jnp.sin(frequency * x), 1, decay=POINT_SPECTRUM, parity="odd")
+    return Activation(name, lambda x: sin(frequency * x), 1, decay=POINT_SPECTRUM, parity="odd")
 
 
 _ALL = (
@@ -145,7 +146,7 @@ _ALL = (
     _rough("elu", jax.nn.elu, 1, 3),
     _rough("leaky_relu", jax.nn.leaky_relu, None, 2, degree=1),
     sine(),
-    Activation("cos", jnp.cos, 2, decay=POINT_SPECTRUM, parity="even"),
+    Activation("cos", cos, 2, decay=POINT_SPECTRUM, parity="even"),
     Activation("identity", lambda x: x, 1, decay=POINT_SPECTRUM, degree=1, parity="odd"),
     _rough("srelu", _srelu, None, 2),
     _rough("phi", _phi, None, 3),
