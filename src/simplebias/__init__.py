@@ -7,7 +7,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from simplebias import condensation, core, data, frequency, landscape, networks, pde, reports, sweeps, training
+    from simplebias import (
+        condensation,
+        core,
+        data,
+        frequency,
+        integrations,
+        landscape,
+        networks,
+        pde,
+        reports,
+        sweeps,
+        training,
+    )
     from simplebias.condensation import reduce
     from simplebias.core.citation import cite
     from simplebias.core.errors import DivergenceError, InputError, Outcome, SimplebiasError, StorageError
@@ -15,6 +27,7 @@ if TYPE_CHECKING:
     from simplebias.core.schedule import at_steps, every, log_steps
     from simplebias.core.snapshot import Measure, Neurons, Record, Snapshot, take_snapshot
     from simplebias.core.task import Classification, Regression, Task
+    from simplebias.integrations import watch
     from simplebias.landscape import embed
     from simplebias.observation import observe
     from simplebias.sweeps import Specification, open_sweep, sweep
@@ -50,6 +63,7 @@ _HOMES = {
     "minimise": "training",
     "resume": "training",
     "train": "training",
+    "watch": "integrations",
 }
 _ROOMS = (
     "claims",
@@ -57,6 +71,7 @@ _ROOMS = (
     "core",
     "data",
     "frequency",
+    "integrations",
     "landscape",
     "networks",
     "observation",
@@ -89,6 +104,7 @@ __all__ = [
     "embed",
     "every",
     "frequency",
+    "integrations",
     "landscape",
     "log_steps",
     "minimise",
@@ -104,6 +120,7 @@ __all__ = [
     "take_snapshot",
     "train",
     "training",
+    "watch",
 ]
 
 

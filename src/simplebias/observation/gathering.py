@@ -41,7 +41,8 @@ def gather(run: Run, prepared: Prepared, options: Options) -> xr.Dataset:
     Returns:
         Labelled data with the seeds of the run.
     """
-    return xr.merge([_histories(run.data, options), _curves(run, prepared)], combine_attrs="override")
+    absolute = activation(options.activation).parity is not None
+    return xr.merge([histories(run.data, absolute=absolute), _curves(run, prepared)], combine_attrs="override")
 
 
 def keep(run: Run, more: xr.Dataset) -> None:
@@ -74,26 +75,35 @@ def finite_members(networks: Any) -> np.ndarray:
     return np.all([np.isfinite(leaf).reshape(len(leaf), -1).all(axis=1) for leaf in leaves], axis=0)
 
 
-def _histories(data: xr.Dataset, options: Options) -> xr.Dataset:
-    """For each record the group that each neuron of the first layer has joined for good; neurons by group."""
+def histories(data: xr.Dataset, *, absolute: bool, layer: str = "layer 1") -> xr.Dataset:
+    """For each record the group that each neuron of the layer has joined for good; neurons by group.
+
+    Args:
+        data: with `features` or `cosine_similarity` of each seed.
+        absolute: whether opposite orientations are alike, as suits an odd or even activation.
+        layer: what to call the layer whose neurons were recorded.
+
+    Returns:
+        `group_joined`, `(seed, record, member)`.
+    """
     plane = "features" in data
     recorded = data["features" if plane else "cosine_similarity"]
     record = record_dimension(data, str(recorded.name))
-    threshold, parity = ALIKE_PLANE if plane else ALIKE, activation(options.activation).parity
+    threshold = ALIKE_PLANE if plane else ALIKE
     groups = np.zeros((recorded.sizes[SEED], recorded.sizes[record], recorded.sizes[NEURON]), np.int16)
     for place in range(len(groups)):
         one = recorded.isel({SEED: place})
         finite = np.isfinite(one.transpose(record, ...).values).reshape(one.sizes[record], -1).all(axis=1)
         if not finite.all():
             continue
-        history = group_history(one, threshold=threshold, absolute=parity is not None)
+        history = group_history(one, threshold=threshold, absolute=absolute)
         joined = history["joined"].values
         order = np.lexsort([joined, history["member_of"].values])
         steps = history[step_name(record)].values
         there = steps[:, None] >= joined[order]
         groups[place] = np.where(there, history["member_of"].values[order], 0)
-    alike = "parallel or opposite" if parity else "parallel"
-    text = f"Neurons of layer 1 that end {alike} within a cosine similarity of {threshold:g}, from the record on from"
+    alike = "parallel or opposite" if absolute else "parallel"
+    text = f"Neurons of {layer} that end {alike} within a cosine similarity of {threshold:g}, from the record on from"
     attributes = {
         "long_name": "group joined",
         "description": f"{text} which they stayed so with the founder of the group; blank before.",

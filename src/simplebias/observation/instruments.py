@@ -121,14 +121,31 @@ def choose(prepared: Prepared, options: Options) -> Instruments:
     Returns:
         Records and constants.
     """
-    chosen = Instruments()
     often, rarely = log_steps(options.records), log_steps(VIEWS)
+    chosen = choose_for_outputs(prepared, often, rarely, window=options.window)
+    _add_neurons(chosen, prepared, options, often, rarely)
+    _add_depth(chosen, prepared, options)
+    return chosen
+
+
+def choose_for_outputs(prepared: Prepared, often: Schedule, rarely: Schedule, *, window: str = "auto") -> Instruments:
+    """Measures of what any network gives at the points, whoever trains it: losses and frequencies.
+
+    Args:
+        prepared: what is trained.
+        often: when small results are recorded.
+        rarely: when whole functions and spectra are.
+        window: taper before the Fourier transform, see `Options`.
+
+    Returns:
+        Records and constants.
+    """
+    chosen = Instruments()
     _add_data(chosen, prepared)
     _add_losses(chosen, prepared, often)
-    inputs = prepared.points.shape[1]
-    if inputs <= 2:
+    if prepared.points.shape[1] <= 2:
         chosen.records["outputs"] = Record(_outputs_measure(prepared), at=rarely)
-        _add_spectrum(chosen, prepared, options, often, rarely)
+        _add_spectrum(chosen, prepared, window, often, rarely)
         _add_wavelets(chosen, prepared, rarely)
     else:
         _add_projection(chosen, prepared, often)
@@ -137,8 +154,6 @@ def choose(prepared: Prepared, options: Options) -> Instruments:
     chosen.records |= noise.records
     chosen.variables |= noise.variables
     chosen.coords |= noise.coords
-    _add_neurons(chosen, prepared, options, often, rarely)
-    _add_depth(chosen, prepared, options)
     return chosen
 
 
@@ -220,20 +235,20 @@ def is_periodic(values: np.ndarray) -> bool:
     return bool(np.all(jump <= 3 * np.median(steps, axis=0) + 1e-9 * np.ptp(values, axis=0)))
 
 
-def _window(prepared: Prepared, options: Options) -> str | None:
+def _taper(prepared: Prepared, window: str) -> str | None:
     """The taper: none for periodic data and for images, where edges belong to the picture."""
-    if options.window != "auto":
-        return None if options.window == "none" else options.window
+    if window != "auto":
+        return None if window == "none" else window
     if prepared.points.shape[1] != 1:
         return None
     order = np.argsort(prepared.points[:, 0], kind="stable")
     return None if is_periodic(prepared.targets[order]) else "hann"
 
 
-def _add_spectrum(chosen: Instruments, prepared: Prepared, options: Options, often: Schedule, rarely: Schedule) -> None:
+def _add_spectrum(chosen: Instruments, prepared: Prepared, taper: str, often: Schedule, rarely: Schedule) -> None:
     """Spectra, relative errors and bands for one or two inputs, in cycles per unit of the data."""
     points, one = prepared.sample.points, prepared.points.shape[1] == 1
-    window = _window(prepared, options)
+    window = _taper(prepared, taper)
     lattice = complete_lattice(points) if one else None
     if lattice is not None:
         frequencies = natural_frequencies(lattice)[:FREQUENCIES]
@@ -347,4 +362,4 @@ def _add_depth(chosen: Instruments, prepared: Prepared, options: Options) -> Non
     chosen.records["low_frequency_ratio"] = Record(depth_measure(points, targets, options.depth), at=log_steps(2))
 
 
-__all__ = ["Instruments", "can_show_wavelets", "choose", "is_periodic"]
+__all__ = ["Instruments", "can_show_wavelets", "choose", "choose_for_outputs", "is_periodic"]

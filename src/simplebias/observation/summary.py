@@ -63,7 +63,7 @@ def summarise(run: Run, prepared: Prepared, options: Options) -> dict[str, Any]:
     ]
     return {
         "title": f"{prepared.sample.name}: what {_network_words(options)} learned, and when",
-        "headline": " ".join(words for words in (_headline(found, prepared), reduction_words(found)) if words),
+        "headline": " ".join(words for words in (headline(found, prepared), reduction_words(found)) if words),
         "advice": advise(found, run, options),
         "notes": [*prepared.notes, *_depth_notes(run), *_view_notes(run, prepared), *_outcome_notes(run)],
         "tables": [each for each in tables if each is not None],
@@ -78,7 +78,8 @@ def _network_words(options: Options) -> str:
     return f"{words} ({layers}{options.width} {options.activation} neurons)"
 
 
-def _headline(found: Findings, prepared: Prepared) -> str:
+def headline(found: Findings, prepared: Prepared) -> str:
+    """Which part of the target was learned first and which last, in a sentence or two."""
     medians = medians_over_seeds(found.learned)
     carried = found.shares >= NOTICEABLE
     learned, missing = carried & np.isfinite(medians), carried & ~np.isfinite(medians)
@@ -131,14 +132,14 @@ def advise(found: Findings, run: Run, options: Options) -> str:
             f"Stop near step {number(found.best_step)}: after it the validation loss rises to {found.regret:.1f} times "
             "its lowest, while only the trained points are fitted better."
         )
-    if found.noise is not None and (words := _advise_noise(found, missing)):
+    if found.noise is not None and (words := advise_noise(found, missing)):
         return words
     if missing.any() and found.bands:
         return _advise_missing(found, missing, medians, options)
     return _advise_simple(found)
 
 
-def _advise_noise(found: Findings, missing: np.ndarray) -> str:
+def advise_noise(found: Findings, missing: np.ndarray) -> str:
     """Advice for noisy data, empty if noise has not been learned and is not all that is left to learn."""
     noise = found.noise
     assert noise is not None
