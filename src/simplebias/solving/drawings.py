@@ -37,6 +37,7 @@ def drawings(problem: Problem, network: Network, *, points: ArrayLike | None = N
         domain, through the point where the solution is largest of 1024. For one input nothing.
 
     Example:
+        >>> import jax
         >>> from simplebias.pde import Box, Poisson, zero
         >>> found = drawings(Poisson(Box([0, 0], [1, 1]), zero), lambda x: x[:1], key=jax.random.key(0))
         >>> {name: found[name].dims for name in found}
