@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         condensation,
         core,
         data,
+        fitting,
         frequency,
         integrations,
         landscape,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from simplebias.core.schedule import at_steps, every, log_steps
     from simplebias.core.snapshot import Measure, Neurons, Record, Snapshot, take_snapshot
     from simplebias.core.task import Classification, Regression, Task
+    from simplebias.fitting import fit
     from simplebias.integrations import watch
     from simplebias.landscape import embed
     from simplebias.observation import observe
@@ -55,6 +57,7 @@ _HOMES = {
     "Classification": "core.task",
     "Regression": "core.task",
     "Task": "core.task",
+    "fit": "fitting",
     "embed": "landscape",
     "observe": "observation",
     "Specification": "sweeps",
@@ -70,6 +73,7 @@ _ROOMS = (
     "condensation",
     "core",
     "data",
+    "fitting",
     "frequency",
     "integrations",
     "landscape",
@@ -103,6 +107,8 @@ __all__ = [
     "data",
     "embed",
     "every",
+    "fit",
+    "fitting",
     "frequency",
     "integrations",
     "landscape",

@@ -1,4 +1,4 @@
-"""The command line: `simplebias observe`, `reduce`, `reproduce`, `claims`, `sweep`, `phase`, `where`.
+"""The command line: `simplebias observe`, `fit`, `predict`, `reduce`, `reproduce`, `claims`, `sweep`, `phase`, `where`.
 
 Nothing heavy is imported before a command needs it, so that `--help` answers at once.
 """
@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from simplebias.cli.claims import claims, reproduce
+from simplebias.cli.fit import fit, predict
 from simplebias.cli.observe import observe
 from simplebias.cli.reduce import reduce
 from simplebias.cli.sweeps import phase, sweep, where
@@ -35,6 +36,8 @@ def root(
 
 
 app.command()(observe)
+app.command()(fit)
+app.command()(predict)
 app.command()(reduce)
 app.command()(reproduce)
 app.command()(claims)

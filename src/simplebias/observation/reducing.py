@@ -209,9 +209,11 @@ def _of_run(folder: Path, file: str, seed: int | None) -> Source:
         kept = np.flatnonzero(finite) if seed is None else range(len(seeds))
         found = {str(seeds[int(place)]): plain_member(networks, int(place)) for place in kept}
         notes = (f"{(~finite).sum()} members that diverged are left out",) if seed is None and not finite.all() else ()
+    elif specification.get("verb") == "fit":
+        found = {str(specification["fit"]["seed"]): read_safetensors(folder / "weights.safetensors")}
     else:
         raise InputError(
-            "a run made by simplebias observe or reduce", f"{folder}, made otherwise",
+            "a run made by simplebias observe, fit or reduce", f"{folder}, made otherwise",
             "In Python: simplebias.reduce(run.network, data).",
         )  # fmt: skip
     if seed is not None:

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -148,22 +149,32 @@ def _chain(tensors: dict[str, np.ndarray], path: Path) -> list[tuple[np.ndarray,
     raise InputError(f"two or more linear layers in {path}, each reading what the one before gives", f"{shapes}")
 
 
-def write_safetensors(path: Path, network: Any) -> None:
+def read_metadata(path: Path) -> dict[str, str]:
+    """The metadata of a safetensors file, none if it has none.
+
+    Raises:
+        StorageError: if the file is missing or damaged.
+    """
+    return _tensors(path)[1]
+
+
+def write_safetensors(path: Path, network: Any, metadata: Mapping[str, str] | None = None) -> None:
     """Write a dense network as PyTorch names a chain of linear layers, effective weights in float32 or float64.
 
     Args:
         path: the file.
         network: a TwoLayer, MLP or ResNet; the kind and the activation are in the metadata.
+        metadata: more of them.
 
     Raises:
         StorageError: if it cannot be written.
     """
     described = describe(network)
-    metadata = {"activation": described["activation"], "kind": described["kind"], "made by": "simplebias"}
+    known = {"activation": described["activation"], "kind": described["kind"], "made by": "simplebias"}
     tensors = {
         f"layers.{index}.{name}": np.ascontiguousarray(value)
         for index, layer in enumerate(network.layers)
         for name, value in (("weight", layer.effective_weight), ("bias", layer.effective_bias))
         if value is not None
     }
-    write_atomic(path, save(tensors, metadata))
+    write_atomic(path, save(tensors, {**(metadata or {}), **known}))
