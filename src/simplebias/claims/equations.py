@@ -93,8 +93,8 @@ def _solve(
     points, target = lattice.points, np.asarray(problem.exact_values(lattice.points))
     tasks: dict[str, Task] = {
         DATA: Regression(points, target),
-        RITZ: Ritz(problem, points),
-        RESIDUAL: Residual(problem, points),
+        RITZ: Ritz(problem, points, boundary="hard"),
+        RESIDUAL: Residual(problem, points, boundary="hard"),
     }
     measures = {
         "relative_error": Record(sine_error_measure(lattice, target, modes), at=every(interval)),

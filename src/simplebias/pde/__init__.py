@@ -2,18 +2,23 @@
 
 from simplebias.pde.combinations import Difference, Intersection, Union
 from simplebias.pde.domains import Box, Lattice
+from simplebias.pde.finite_differences import LatticeSolution, finite_differences, solve_direct
+from simplebias.pde.finite_elements import FiniteElements, finite_elements
 from simplebias.pde.geometry import Domain
 from simplebias.pde.holed_squares import square_with_discs, square_with_ellipse
-from simplebias.pde.losses import HardBoundary, Residual, Ritz
+from simplebias.pde.losses import Residual, Ritz, staged_weight
+from simplebias.pde.losses_hard import HardBoundary
+from simplebias.pde.multigrid import multigrid
 from simplebias.pde.polygons import Polygon
 from simplebias.pde.problems import Problem, field_values, zero
 from simplebias.pde.problems_elliptic import Elliptic, Helmholtz, PLaplacian, Poisson, PoissonBoltzmann
+from simplebias.pde.random_features import RandomFeatures, random_features
 from simplebias.pde.ready import poisson_bump, poisson_tones
 from simplebias.pde.ritz_galerkin import GreenSum, RitzGalerkin, ritz_galerkin, ritz_galerkin_limit
 from simplebias.pde.sampling import BoundaryPoints
 from simplebias.pde.shapes import Ball, Ellipsoid
 from simplebias.pde.sines import sine_coefficients, sine_error_measure, sine_series
-from simplebias.pde.solvers import jacobi, jacobi_factor, solve_direct
+from simplebias.pde.solvers import gauss_seidel, jacobi, jacobi_factor
 
 __all__ = [
     "Ball",
@@ -23,25 +28,33 @@ __all__ = [
     "Domain",
     "Ellipsoid",
     "Elliptic",
+    "FiniteElements",
     "GreenSum",
     "HardBoundary",
     "Helmholtz",
     "Intersection",
     "Lattice",
+    "LatticeSolution",
     "PLaplacian",
     "Poisson",
     "PoissonBoltzmann",
     "Polygon",
     "Problem",
+    "RandomFeatures",
     "Residual",
     "Ritz",
     "RitzGalerkin",
     "Union",
     "field_values",
+    "finite_differences",
+    "finite_elements",
+    "gauss_seidel",
     "jacobi",
     "jacobi_factor",
+    "multigrid",
     "poisson_bump",
     "poisson_tones",
+    "random_features",
     "ritz_galerkin",
     "ritz_galerkin_limit",
     "sine_coefficients",
@@ -50,5 +63,6 @@ __all__ = [
     "solve_direct",
     "square_with_discs",
     "square_with_ellipse",
+    "staged_weight",
     "zero",
 ]

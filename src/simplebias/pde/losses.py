@@ -4,99 +4,26 @@ The third loss, the squared distance from known values, is `simplebias.core.Regr
 """
 
 import functools
-import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from simplebias.core.errors import InputError, as_points, check_positive
-from simplebias.core.snapshot import Neurons, ShowsNeurons, wants_key
-from simplebias.core.sobolev import ShowsSmoothness, check_derivative, derivatives
+from simplebias.core.errors import InputError, check_choice, check_positive
+from simplebias.core.laplacian import value_gradient_laplacian
+from simplebias.core.snapshot import wants_key
+from simplebias.core.sobolev import check_derivative, derivatives
 from simplebias.core.task import Task, predict
-from simplebias.core.types import Array, ArrayLike, Float, Int, Key, Network, Output, Point, Points, Scalar, Values
-from simplebias.pde.domains import Box
-from simplebias.pde.geometry import Domain
-from simplebias.pde.problems import Field, Problem
+from simplebias.core.types import Array, ArrayLike, Float, Int, Key, Network, Point, Points, Scalar
+from simplebias.pde.losses_points import Batch, Pool, make_pool
+from simplebias.pde.problems import Problem
 
-
-class HardBoundary(eqx.Module):
-    """A network that meets values on the boundary exactly, `u(x) = lift(x) + B(x) N(x)`, with B zero on the boundary.
-
-    Args:
-        network: N, with one output.
-        domain: where. B is its `smooth_distance`; for a box `Π (x - low)(high - x)`, divided by its largest value.
-        factor: another B, of one point: zero on the boundary and nowhere else inside.
-        lift: a function with the values on the boundary, of one point; zero by default.
-
-    Raises:
-        InputError: unless the domain is one, or if there is neither a domain nor a factor.
-
-    Example:
-        >>> from simplebias.pde import Box
-        >>> solution = HardBoundary(lambda x: jnp.ones(1), Box(-1, 1))
-        >>> [float(solution(jnp.array([x]))[0]) for x in (-1.0, 0.0, 0.5)]
-        [0.0, 1.0, 0.75]
-    """
-
-    network: Network
-    domain: Domain | None
-    factor: Field | None = eqx.field(static=True)
-    lift: Field | None = eqx.field(static=True)
-
-    def __init__(
-        self, network: Network, domain: Domain | None = None, *, factor: Field | None = None, lift: Field | None = None
-    ):
-        if domain is None and factor is None:
-            raise InputError("a domain or a factor", "neither", "Write HardBoundary(network, problem.domain).")
-        if domain is not None and not isinstance(domain, Domain):
-            raise InputError("a domain", repr(domain), "Take a Box, a Ball, a Difference ….")
-        self.network, self.domain, self.factor, self.lift = network, domain, factor, lift
-
-    def __call__(self, point: Point, *, key: Key | None = None) -> Output:
-        """Output at one point; `key` is for a network that drops neurons."""
-        inner = self.network(point, key=key) if wants_key(self.network) else self.network(point)
-        product = self._factor(point) * inner
-        return product if self.lift is None else product + self.lift(point)
-
-    def _factor(self, point: Point) -> Scalar:
-        if self.factor is not None:
-            return self.factor(point)
-        if isinstance(self.domain, Box):
-            return self.domain.vanishing(point) / math.prod((side / 2) ** 2 for side in self.domain.sides)
-        assert self.domain is not None
-        return self.domain.smooth_distance(point)
-
-    @property
-    def largest_derivative(self) -> int | None:
-        """That of the network; None where it does not say."""
-        return self.network.largest_derivative if isinstance(self.network, ShowsSmoothness) else None
-
-    @property
-    def activation(self) -> Any:
-        """That of the network, for messages."""
-        return getattr(self.network, "activation", None)
-
-    def neurons(self) -> tuple[Neurons, ...]:
-        """Neurons of the network, its last output weights before the factor."""
-        return tuple(self.network.neurons()) if isinstance(self.network, ShowsNeurons) else ()
-
-
-class _Boundary(eqx.Module):
-    """`β ∫ (u - g)²` over the boundary, as `β |∂Ω| Σ_j w_j (u(y_j) - g(y_j))²`."""
-
-    points: Points
-    values: Values
-    shares: Float[Array, " points"]
-    weight: Float[Array, ""]
-
-    def __call__(self, network: Network, key: Key) -> Scalar:
-        outputs = predict(network, self.points, key)
-        _check_one(outputs)
-        return self.weight * jnp.sum(self.shares * (outputs - self.values)[:, 0] ** 2)
+RITZ_WEIGHT = 1000.0
+"""β of a soft boundary of the energy, where none is given."""
+STAGES = ((0.75, 500.0), (0.5, 200.0), (0.25, 100.0), (0.2, 50.0), (0.1, 10.0), (0.0, 1.0))
+"""Shares of a training and the factors of β from there on."""
 
 
 class Ritz(Task):
@@ -104,18 +31,26 @@ class Ritz(Task):
 
     It has one derivative in it, squared: in Fourier space a frequency ξ is weighted by `(2π|ξ|)²`. The mean over
     points times the volume is the integral: take points evenly spread. The energy of the solution is not zero and
-    may be below it. A soft boundary has an exact floor, `-∂_n u / 2β` on the boundary (operator `-Δ`); a hard one has
-    none.
+    may be below it.
+
+    With a penalty the solution of least energy is wrong by `-a ∂_n u / 2β` on the boundary, however good the network.
+    Nitsche's term `- ∫_∂Ω a ∂_n u (u - g)` takes that away; β must be above about half the largest angular frequency
+    that the network can have at the boundary, else the energy has no minimum. A hard boundary has no such error.
 
     Args:
         problem: what to solve.
-        points: interior points, `(points, inputs)` or `(points,)` for one input.
-        boundary_weight: β of a soft boundary, in units of the energy; 0 for a network that meets the boundary values
-            by itself (`HardBoundary`).
-        boundary_count: points along each input of a face; an interval has two ends whatever it is.
+        points: interior points, `(points, inputs)` or `(points,)` for one input; drawn where there are none.
+        count: how many to draw; 2048 by default.
+        boundary: `penalty`, `nitsche`, or `hard` for a network that meets the boundary values by itself
+            (`HardBoundary`).
+        boundary_weight: β, in units of the energy; 1000 by default.
+        boundary_count: points on the boundary; an interval has two whatever it is. A fifth of the others by default.
+        key: random key of the points, needed where they are drawn.
+        resample: whether each step has fresh points, a block of a large low-discrepancy sequence.
 
     Raises:
-        InputError: for bad points, a negative weight; in training for a network without a first derivative.
+        InputError: for a problem without an energy, bad points, a negative weight; in training for a network without a
+            first derivative.
 
     References:
         The energy of arXiv:1901.06523 (β = 10, the sum over points times their distance).
@@ -131,56 +66,94 @@ class Ritz(Task):
     """
 
     problem: Problem
-    points: Points
-    soft: _Boundary | None
+    pool: Pool
+    boundary: str = eqx.field(static=True)
+    boundary_weight: Float[Array, ""]
 
     def __init__(
         self,
         problem: Problem,
-        points: ArrayLike,
+        points: ArrayLike = None,
         *,
-        boundary_weight: float | int = 0.0,
-        boundary_count: int = 32,
+        count: int | None = None,
+        boundary: Literal["penalty", "nitsche", "hard"] = "penalty",
+        boundary_weight: float | int | None = None,
+        boundary_count: int | None = None,
+        key: Key | None = None,
+        resample: bool = False,
     ):
-        self.problem, self.points = problem, _interior(problem, points)
-        self.soft = _soft(problem, boundary_weight, boundary_count, self.points.dtype)
+        if not problem.has_energy:
+            raise InputError("a problem with an energy to minimise", problem.name, "Use the loss Residual.")
+        check_choice(boundary, "boundary", ("penalty", "nitsche", "hard"))
+        _check_numbers(boundary, boundary_weight, count, boundary_count)
+        options: Any = {"count": count, "boundary_count": boundary_count, "key": key, "resample": resample}
+        self.problem, self.boundary = problem, boundary
+        self.pool = make_pool(problem, points, soft=boundary != "hard", **options)
+        weight = RITZ_WEIGHT if boundary_weight is None else boundary_weight
+        self.boundary_weight = jnp.asarray(weight, self.pool.points.dtype)
 
     @property
     def size(self) -> int:
-        """Number of interior points."""
-        return self.points.shape[0]
+        """Number of interior points in a step."""
+        return self.pool.count
 
     @property
     def probe(self) -> Points:
-        """The interior points."""
-        return self.points
+        """The interior points, of the first block where there are several."""
+        return self.pool.points[: self.pool.count]
 
-    def batch(self, rows: Int[Array, " rows"] | None, *, key: Key) -> Points:
-        """The given rows of the interior points."""
-        return self.points if rows is None else self.points[rows]
+    def batch(self, rows: Int[Array, " rows"] | None, *, key: Key) -> Batch:
+        """The given rows of the interior points, or as many fresh ones, and points of the boundary."""
+        return self.pool.batch(rows, key)
 
-    def loss(self, network: Network, batch: Points, *, key: Key) -> Scalar:
+    def loss(self, network: Network, batch: Batch, *, key: Key) -> Scalar:
         """The energy, as a mean over the batch, with the boundary term."""
         check_derivative(network, 1)
-        density = _each(network, batch, 1, key, self.problem.energy)
-        return self.problem.domain.volume * jnp.mean(density) + _of(self.soft, network, key)
+        domain = self.problem.domain
+        total = domain.volume * jnp.mean(_each(network, batch.points, 1, key, self.problem.energy))
+        edge = batch.edge
+        if edge is None:
+            return total
+        if self.boundary == "penalty":
+            outputs = predict(network, edge.points, key)
+            _check_one(outputs)
+            on_edge = self.boundary_weight * (outputs - edge.values) ** 2
+        else:
+            values, fluxes = _each(network, edge.points, 1, key, self._value_and_flux)
+            miss = values - edge.values[:, 0]
+            on_edge = (self.boundary_weight * miss - jnp.sum(fluxes * edge.normals, axis=1)) * miss
+        return total + domain.boundary_measure * jnp.mean(on_edge)
+
+    def _value_and_flux(self, point: Point, value: Scalar, gradient: Array) -> tuple[Scalar, Array]:
+        """U and `∂ energy / ∂∇u`, for linear equations `a ∇u`."""
+        return value, jax.grad(self.problem.energy, argnums=2)(point, value, gradient)
+
+    def reweighted(self, boundary_weight: ArrayLike) -> "Ritz":
+        """The same with another β, such as that of `staged_weight`; nothing is compiled again."""
+        return eqx.tree_at(lambda task: task.boundary_weight, self, jnp.asarray(boundary_weight, self.probe.dtype))
 
 
 class Residual(Task):
-    """The squared residual: `mean residual(u, ∇u, ∇²u)² + β ∫_∂Ω (u - g)²`; for Poisson the residual is `-Δu - f`.
+    """The squared residual: `mean residual(u, ∇u, Δu)² + β ∫_∂Ω (u - g)²`; for Poisson the residual is `-Δu - f`.
 
     It has two derivatives in it, squared: in Fourier space a frequency ξ is weighted by `(2π|ξ|)⁴`, which may turn the
-    order of learning round. A network without a second derivative (ReLU) is refused: differentiation would give 0.
+    order of learning round. A network without a second derivative (ReLU, sReLU) is refused: differentiation would give
+    0. Value, gradient and Laplacian go forward through the network together (`value_gradient_laplacian`).
 
     Args:
         problem: what to solve.
-        points: interior points, `(points, inputs)` or `(points,)` for one input.
-        boundary_weight: β of a soft boundary; 0 for a network that meets the boundary values by itself
-            (`HardBoundary`).
-        boundary_count: points along each input of a face; an interval has two ends whatever it is.
+        points: interior points, `(points, inputs)` or `(points,)` for one input; drawn where there are none.
+        count: how many to draw; 2048 by default.
+        boundary: `penalty`, or `hard` for a network that meets the boundary values by itself (`HardBoundary`).
+        boundary_weight: β; by default such that means over domain and boundary weigh alike when the residual is
+            measured by the root mean square of the source.
+        boundary_count: points on the boundary; an interval has two whatever it is. A fifth of the others by default.
+        key: random key of the points, needed where they are drawn.
+        resample: whether each step has fresh points, a block of a large low-discrepancy sequence.
 
     Raises:
-        InputError: for bad points, a negative weight; in training for a network without a second derivative.
+        InputError: for a problem whose coefficients jump, bad points, a negative weight; in training for a network
+            without a second derivative.
 
     References:
         Wang, Xu, Zhang, Zhang, arXiv:2002.07989.
@@ -193,75 +166,115 @@ class Residual(Task):
     """
 
     problem: Problem
-    points: Points
-    soft: _Boundary | None
+    pool: Pool
+    boundary: str = eqx.field(static=True)
+    boundary_weight: Float[Array, ""]
 
     def __init__(
         self,
         problem: Problem,
-        points: ArrayLike,
+        points: ArrayLike = None,
         *,
-        boundary_weight: float | int = 0.0,
-        boundary_count: int = 32,
+        count: int | None = None,
+        boundary: Literal["penalty", "hard"] = "penalty",
+        boundary_weight: float | int | None = None,
+        boundary_count: int | None = None,
+        key: Key | None = None,
+        resample: bool = False,
     ):
-        self.problem, self.points = problem, _interior(problem, points)
-        self.soft = _soft(problem, boundary_weight, boundary_count, self.points.dtype)
+        if not problem.smooth:
+            remedy = "Use the loss Ritz: automatic differentiation would leave out what the jumps add."
+            raise InputError("a problem whose coefficients do not jump", problem.name, remedy)
+        check_choice(boundary, "boundary of Residual", ("penalty", "hard"))
+        _check_numbers(boundary, boundary_weight, count, boundary_count)
+        options: Any = {"count": count, "boundary_count": boundary_count, "key": key, "resample": resample}
+        self.problem, self.boundary = problem, boundary
+        self.pool = make_pool(problem, points, soft=boundary != "hard", **options)
+        if boundary_weight is None:
+            square = float(jnp.mean(problem.source_values(self.probe) ** 2))
+            boundary_weight = (square or 1.0) / problem.domain.boundary_measure
+        self.boundary_weight = jnp.asarray(boundary_weight, self.pool.points.dtype)
 
     @property
     def size(self) -> int:
-        """Number of interior points."""
-        return self.points.shape[0]
+        """Number of interior points in a step."""
+        return self.pool.count
 
     @property
     def probe(self) -> Points:
-        """The interior points."""
-        return self.points
+        """The interior points, of the first block where there are several."""
+        return self.pool.points[: self.pool.count]
 
-    def batch(self, rows: Int[Array, " rows"] | None, *, key: Key) -> Points:
-        """The given rows of the interior points."""
-        return self.points if rows is None else self.points[rows]
+    def batch(self, rows: Int[Array, " rows"] | None, *, key: Key) -> Batch:
+        """The given rows of the interior points, or as many fresh ones, and points of the boundary."""
+        return self.pool.batch(rows, key)
 
-    def loss(self, network: Network, batch: Points, *, key: Key) -> Scalar:
+    def loss(self, network: Network, batch: Batch, *, key: Key) -> Scalar:
         """Mean squared residual over the batch, with the boundary term."""
+        return jnp.sum(self.residuals(network, batch, key=key) ** 2)
+
+    def residuals(self, network: Network, batch: Batch, *, key: Key) -> Float[Array, " rows"]:
+        """What the loss is the sum of squares of: rows of the interior, then of the boundary, with their weights.
+
+        Args:
+            network: maps one point to one output.
+            batch: points.
+            key: for a network that drops neurons.
+
+        Returns:
+            `(points + boundary points,)`.
+        """
         check_derivative(network, 2)
-        residual = _each(network, batch, 2, key, self._residual)
-        return jnp.mean(residual**2) + _of(self.soft, network, key)
+        order = "laplacian" if self.problem.second == "laplacian" else 2
+        inside = _each(network, batch.points, order, key, self.problem.residual) / jnp.sqrt(len(batch.points) * 1.0)
+        edge = batch.edge
+        if edge is None:
+            return inside
+        outputs = predict(network, edge.points, key)
+        _check_one(outputs)
+        share = self.boundary_weight * self.problem.domain.boundary_measure / len(edge.points)
+        return jnp.concatenate([inside, jnp.sqrt(share) * (outputs - edge.values)[:, 0]])
 
-    def _residual(self, point: Point, value: Scalar, gradient: Array, hessian: Array) -> Scalar:
-        second = jnp.trace(hessian) if self.problem.second == "laplacian" else hessian
-        return self.problem.residual(point, value, gradient, second)
-
-
-def _interior(problem: Problem, points: ArrayLike) -> Points:
-    array, domain = as_points(points), problem.domain
-    if array.shape[1] != domain.inputs:
-        raise InputError(f"points with {domain.inputs} inputs, as the domain", f"{array.shape[1]}")
-    outside = array[np.flatnonzero(~domain.contains(array))]
-    if len(outside):  # rounding may have put points of the boundary there
-        low, high = domain.bounds
-        depth = -jax.vmap(domain.signed_distance)(outside)
-        count = int((depth > 1e-5 * float(np.linalg.norm(high - low))).sum())
-        if count:
-            raise InputError("points inside the domain", f"{count} outside", f"It is {domain}.")
-    problem.source_values(array)
-    return array
+    def reweighted(self, boundary_weight: ArrayLike) -> "Residual":
+        """The same with another β, such as that of `staged_weight`; nothing is compiled again."""
+        return eqx.tree_at(lambda task: task.boundary_weight, self, jnp.asarray(boundary_weight, self.probe.dtype))
 
 
-def _soft(problem: Problem, weight: float | int, count: int, dtype: Any) -> _Boundary | None:
-    check_positive(weight, "boundary_weight", zero=True)
-    if weight == 0:
-        return None
-    domain = problem.domain
-    if not isinstance(domain, Box):
-        raise InputError("a box", repr(domain))
-    points = domain.boundary_points(count).astype(dtype)
-    shares = domain.boundary_weights(count).astype(dtype)
-    values = problem.boundary_values(points).astype(dtype)
-    return _Boundary(points, values, shares, jnp.asarray(weight * problem.domain.boundary_measure, dtype))
+def staged_weight(initial: float | int, progress: float | int) -> float:
+    """The weight β of a soft boundary as a training goes on: 1, 10, 50, 100, 200 and 500 times the first.
+
+    The factor changes after a share 0.1, 0.2, 0.25, 0.5 and 0.75 of the training.
+
+    Args:
+        initial: β at the beginning.
+        progress: steps taken as a share of all, from 0 to 1.
+
+    Returns:
+        β now.
+
+    Raises:
+        InputError: for numbers out of range.
+
+    References:
+        Li, Xu, Zhang, arXiv:2112.06660, its published code.
+
+    Example:
+        >>> [staged_weight(100, progress) for progress in (0, 0.1, 0.3, 1)]
+        [100.0, 1000.0, 10000.0, 50000.0]
+    """
+    check_positive(initial, "initial")
+    check_positive(progress, "progress", zero=True)
+    return float(initial) * next(factor for begin, factor in STAGES if progress >= begin)
 
 
-def _of(soft: _Boundary | None, network: Network, key: Key) -> Scalar | float:
-    return 0.0 if soft is None else soft(network, key)
+def _check_numbers(boundary: str, weight: Any, count: Any, boundary_count: Any) -> None:
+    if weight is not None:
+        check_positive(weight, "boundary_weight", zero=True)
+        if boundary == "hard" and weight:
+            raise InputError("no boundary_weight with a hard boundary", repr(weight), "Take boundary='penalty'.")
+    for number, name in ((count, "count"), (boundary_count, "boundary_count")):
+        if number is not None:
+            check_positive(number, name, integer=True)
 
 
 def _check_one(outputs: Array) -> None:
@@ -269,12 +282,13 @@ def _check_one(outputs: Array) -> None:
         raise InputError("a network with one output, the solution", f"{outputs.shape[-1]}", "Change its width.")
 
 
-def _each(network: Network, points: Points, order: int, key: Key, function: Callable[..., Scalar]) -> Array:
-    """A function of point, value and derivatives up to an order at every point."""
+def _each(network: Network, points: Points, order: int | str, key: Key, function: Callable[..., Any]) -> Any:
+    """A function of point, value and derivatives up to an order, or to the Laplacian, at every point."""
 
-    def at(point: Point, key: Key | None) -> Scalar:
+    def at(point: Point, key: Key | None) -> Any:
         called = network if key is None else functools.partial(network, key=key)
-        found = derivatives(lambda x: jnp.atleast_1d(called(x)), point, order)
+        flat = lambda x: jnp.atleast_1d(called(x))
+        found = derivatives(flat, point, order) if isinstance(order, int) else value_gradient_laplacian(flat, point)
         _check_one(found[0])
         return function(point, *(one[0] for one in found))
 
