@@ -2,6 +2,7 @@
 
 from simplebias.pde.combinations import Difference, Intersection, Union
 from simplebias.pde.domains import Box, Lattice
+from simplebias.pde.errors import Errors, boundary_error, relative_h1, relative_l2, relative_max, solution_errors
 from simplebias.pde.finite_differences import LatticeSolution, finite_differences, solve_direct
 from simplebias.pde.finite_elements import FiniteElements, finite_elements
 from simplebias.pde.geometry import Domain
@@ -28,6 +29,7 @@ __all__ = [
     "Domain",
     "Ellipsoid",
     "Elliptic",
+    "Errors",
     "FiniteElements",
     "GreenSum",
     "HardBoundary",
@@ -45,6 +47,7 @@ __all__ = [
     "Ritz",
     "RitzGalerkin",
     "Union",
+    "boundary_error",
     "field_values",
     "finite_differences",
     "finite_elements",
@@ -55,11 +58,15 @@ __all__ = [
     "poisson_bump",
     "poisson_tones",
     "random_features",
+    "relative_h1",
+    "relative_l2",
+    "relative_max",
     "ritz_galerkin",
     "ritz_galerkin_limit",
     "sine_coefficients",
     "sine_error_measure",
     "sine_series",
+    "solution_errors",
     "solve_direct",
     "square_with_discs",
     "square_with_ellipse",
