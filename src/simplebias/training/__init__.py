@@ -2,6 +2,7 @@
 
 from simplebias.training.flow import NormalisedFlow
 from simplebias.training.gradient_flow import gradient_flow
+from simplebias.training.least_squares import GaussNewton
 from simplebias.training.loop import resume, train
 from simplebias.training.measures import accuracy, cross_entropy, error_measure, loss_measure, mean_squared_error
 from simplebias.training.minimise import minimise
@@ -12,6 +13,7 @@ from simplebias.training.updater import Gradient, RatedGradient, Updater, optimi
 __all__ = [
     "Begin",
     "Build",
+    "GaussNewton",
     "Gradient",
     "NormalisedFlow",
     "Perturb",

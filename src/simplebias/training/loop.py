@@ -49,6 +49,7 @@ def train(
     seeds: ArrayLike | None = None,
     points: ArrayLike | None = None,
     until: float | int | None = None,
+    seconds: float | int | None = None,
     out: str | Path | None = None,
     specification: Mapping[str, Any] | None = None,
     details: Mapping[str, Any] | None = None,
@@ -71,6 +72,8 @@ def train(
         seeds: labels of the ensemble's members; None for one network.
         points: where snapshots look, `(points, inputs)`; the task's points by default.
         until: stop a member when its loss falls below this; the others go on.
+        seconds: wall-clock time after which no further block of steps is begun, compiling included; the outcome is
+            then `INTERRUPTED`, and the run may be resumed.
         out: a new or empty folder to keep the run in while it grows.
         specification: what is run, as plain data; hashed to recognise the run again.
         details: further plain data for the provenance.
@@ -98,6 +101,9 @@ def train(
         True
     """
     check_positive(steps, "steps", integer=True, zero=True)
+    if seconds is not None:
+        check_positive(seconds, "seconds")
+    end = np.inf if seconds is None else time.monotonic() + seconds
     records = {"loss": Record(loss_measure(task))} if measures is None else dict(measures)
     loop = _Loop.prepare(network, task, key, _as_updater(updater), int(steps), records, seeds, points, until, constants)
     ledger = loop.ledger
@@ -109,7 +115,7 @@ def train(
     elif resume:
         raise InputError("out=FOLDER of the run to resume", "resume=True without a folder")
     with Interrupt() as interrupt, Progress(ledger.steps, start=loop.step, visible=progress) as bar:
-        loop.go(bar, interrupt)
+        loop.go(bar, interrupt, end)
     return ledger.finish(throw=throw)
 
 
@@ -198,10 +204,10 @@ class _Loop:
         """Whether nothing is left to do: all steps are taken, or every member rests."""
         return self.looked and (self.step >= self.ledger.steps or bool(np.all(self.ledger.rest_at >= 0)))
 
-    def go(self, bar: Progress, interrupt: Interrupt) -> None:
-        """Take all steps that are left, block by block."""
+    def go(self, bar: Progress, interrupt: Interrupt, end: float) -> None:
+        """Take all steps that are left, block by block, until the clock says that it is enough."""
         ledger = self.ledger
-        while not self.over and not interrupt.wanted:
+        while not self.over and not interrupt.wanted and not (self.looked and time.monotonic() >= end):
             block = self._next_block()
             began, compiles = time.monotonic(), not self.looked
             at, stops = jnp.asarray(self.step, jnp.int32), jnp.asarray(block.stops, jnp.int32)

@@ -104,7 +104,8 @@ def advance(plan: Plan, member: Member, fixed: Fixed, step: Int[Array, ""]) -> M
     )
     loss = loss.astype(member.loss.dtype)
     diverges = ~member.rests & ~jnp.isfinite(loss)
-    stops = jnp.asarray(False) if plan.until is None else ~member.rests & (loss < plan.until) & ~diverges
+    enough = jnp.asarray(False) if plan.until is None else loss < plan.until
+    stops = ~member.rests & ~diverges & (enough | plan.updater.settled(state))
     stays = member.rests | diverges | stops
     parameters, state = jax.tree.map(
         lambda old, new: jnp.where(stays, old, new), (member.parameters, member.state), (parameters, state)

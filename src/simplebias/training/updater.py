@@ -18,7 +18,7 @@ import optax
 from simplebias.core.errors import InputError, check_choice, check_positive
 from simplebias.core.keys import numbered_key
 from simplebias.core.task import Task
-from simplebias.core.types import Array, Int, Key, PyTree, Scalar, Step
+from simplebias.core.types import Array, Bool, Int, Key, PyTree, Scalar, Step
 
 
 class Updater(eqx.Module):
@@ -45,6 +45,10 @@ class Updater(eqx.Module):
         Returns:
             New parameters, new state, and the loss before the step.
         """
+
+    def settled(self, state: PyTree) -> Bool[Array, ""]:
+        """Whether further steps would change nothing, by the state after one; the loop then ends the member."""
+        return jnp.asarray(False)
 
 
 class Rows(eqx.Module):

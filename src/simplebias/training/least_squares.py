@@ -1,0 +1,239 @@
+"""Gauss-Newton training: every step solves the linearised problem exactly, so that small networks reach high accuracy.
+
+First-order steps shrink an error by the curvature of the loss along it, which for derivatives in the loss spreads over
+many orders of magnitude. A step that knows the curvature does not care, at the price of a matrix of all parameters.
+"""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+
+from simplebias.core.errors import InputError, check_positive
+from simplebias.core.task import Task
+from simplebias.core.terms import ShowsTerms, Term, terms_loss
+from simplebias.core.types import Array, Bool, Float, Int, Key, PyTree, Scalar, Step
+from simplebias.training.updater import Updater
+
+ROWS_PER_PARAMETER = 2.0
+"""Rows for each parameter below which a network may fit the rows and nothing between them."""
+BLOCK_ROWS = 4096
+"""Rows of derivatives that are in memory at once."""
+ATTEMPTS = 16
+"""Dampings that are tried in one step."""
+
+
+class Damping(eqx.Module):
+    """What Gauss-Newton carries from step to step.
+
+    Args:
+        size: damping, over the mean curvature.
+        growth: what it is multiplied with when a step fails.
+        failed: whether no damping gave a lower loss in the last step.
+    """
+
+    size: Scalar
+    growth: Scalar
+    failed: Bool[Array, ""]
+
+
+class Curvature(eqx.Module):
+    """A loss that is a sum of terms, to second order in the parameters.
+
+    Args:
+        loss: its value.
+        gradient: in the parameters, as one vector.
+        matrix: the Gauss-Newton matrix `Σ_rows Jᵀ ψ″ J`, J the derivative of a row's outputs in the parameters.
+    """
+
+    loss: Scalar
+    gradient: Float[Array, " parameters"]
+    matrix: Float[Array, "parameters parameters"]
+
+
+class GaussNewton(Updater):
+    """Levenberg-Marquardt for losses that are sums of terms: `(Σ Jᵀ ψ″ J + λ μ I) δ = -∇L`, μ the mean diagonal.
+
+    J is the derivative in all parameters of what the network gives at a row (a residual, or value and gradient in an
+    energy), by reverse mode row by row; ψ″ is the second derivative of the row's share of the loss in it. The damping
+    λ shrinks where the loss falls as the linearised problem says, and grows until a step lowers the loss, so the loss
+    never rises. With `acceleration` the step has the second order along it, `-½ (…)⁻¹ Jᵀ ψ″ z″`, where that is small.
+
+    The batch is full and the same at every step. A step costs about rows × parameters² operations and a matrix of
+    parameters², for networks up to a few thousand parameters. Take float64: what is left of the loss below about
+    1e-14 of its first value is rounding. A run whose damping finds no lower loss stops (outcome `STOPPED`).
+
+    Args:
+        damping: λ of the first step.
+        acceleration: whether the second order along the step is used.
+
+    Raises:
+        InputError: for a damping that is not above zero; in training for a task whose loss is no sum of terms.
+
+    References:
+        Müller, Zeinhofer, Achieving High Accuracy with PINNs via Energy Natural Gradients, arXiv:2302.13163.
+
+    Example:
+        >>> import numpy as np
+        >>> from simplebias.core.task import Regression
+        >>> from simplebias.networks import TwoLayer
+        >>> from simplebias.training import train
+        >>> x = np.linspace(-1, 1, 64)
+        >>> net = TwoLayer(1, 1, 8, activation="tanh", key=jax.random.key(0))
+        >>> run = train(net, Regression(x, np.sin(3 * x)), updater=GaussNewton(), steps=60, key=jax.random.key(1))
+        >>> bool(run.data["loss"][-1] < 1e-6)
+        True
+    """
+
+    damping: float = eqx.field(static=True)
+    acceleration: bool = eqx.field(static=True)
+
+    def __init__(self, *, damping: float | int = 1e-2, acceleration: bool = True):
+        check_positive(damping, "damping")
+        self.damping, self.acceleration = float(damping), bool(acceleration)
+
+    def init(self, parameters: PyTree, task: Task, *, key: Key) -> Damping:
+        """The first damping; a task without terms, or with few rows for the parameters, is noticed here."""
+        kind = jnp.result_type(*jax.tree.leaves(parameters))
+        rows = sum(term.size for term in _terms(task, key))
+        _check_rows(rows, sum(leaf.size for leaf in jax.tree.leaves(parameters)))
+        return Damping(jnp.asarray(self.damping, kind), jnp.asarray(2, kind), jnp.asarray(False))
+
+    def update(
+        self, parameters: PyTree, static: PyTree, task: Task, state: Damping, *, step: Step, key: Key
+    ) -> tuple[PyTree, Damping, Scalar]:
+        """One step of lower loss, or none where no damping gives one."""
+        terms = _terms(task, key)
+        flat, unravel = ravel_pytree(parameters)
+        rebuilt = lambda vector: eqx.combine(unravel(vector), static)
+        here = curvature(terms, rebuilt, flat)
+        after, state = self._search(terms, rebuilt, flat, here, state)
+        return unravel(after), state, here.loss
+
+    def settled(self, state: Damping) -> Bool[Array, ""]:
+        """Whether no damping gave a lower loss."""
+        return state.failed
+
+    def _search(
+        self, terms: tuple[Term, ...], rebuilt: Callable, flat: Array, here: Curvature, state: Damping
+    ) -> tuple[Array, Damping]:
+        """The first step of lower loss while the damping grows."""
+        floor = 10 * jnp.finfo(flat.dtype).eps
+        scale = jnp.trace(here.matrix) / flat.size
+
+        def attempt(carry: tuple[Array, Scalar, Scalar, Any, Int[Array, ""]]) -> Any:
+            _, damping, growth, _, tries = carry
+            factor = jax.scipy.linalg.cho_factor(here.matrix + damping * scale * jnp.eye(flat.size, dtype=flat.dtype))
+            change = -jax.scipy.linalg.cho_solve(factor, here.gradient)
+            foreseen = -(here.gradient @ change + 0.5 * change @ (here.matrix @ change))
+            if self.acceleration:
+                change = _bent(terms, rebuilt, flat, change, factor)
+            loss = terms_loss(terms, rebuilt(flat + change))
+            gain = (here.loss - loss) / foreseen
+            lower = jnp.isfinite(loss) & (loss < here.loss) & jnp.all(jnp.isfinite(change))
+            easier = jnp.maximum(damping * jnp.maximum(0.2, 1 - (2 * jnp.minimum(gain, 1.0) - 1) ** 3), floor)
+            after = jnp.where(lower, flat + change, flat)
+            damping = jnp.where(lower, easier, damping * growth)
+            return after, damping, jnp.where(lower, 2.0, 2 * growth).astype(growth.dtype), lower, tries + 1
+
+        start = (flat, state.size, state.growth, jnp.asarray(False), jnp.asarray(0))
+        going = lambda carry: ~carry[3] & (carry[4] < ATTEMPTS)
+        after, size, growth, lower, _ = jax.lax.while_loop(going, attempt, start)
+        return after, Damping(size, growth, ~lower)
+
+
+def _terms(task: Task, key: Key) -> tuple[Term, ...]:
+    """The terms of the full batch; a task whose loss is not given by terms is refused."""
+    if not isinstance(task, ShowsTerms):
+        raise InputError("a task whose loss is a sum of terms (terms=)", type(task).__name__, "Train by Adam.")
+    return task.terms(task.batch(None, key=key))
+
+
+def _check_rows(rows: int, parameters: int) -> None:
+    if rows < ROWS_PER_PARAMETER * parameters:
+        warnings.warn(
+            f"{rows} rows for {parameters} parameters: Gauss-Newton may fit the rows and nothing between them. Take "
+            f"{int(3 * parameters)} points or a network of at most {int(rows // ROWS_PER_PARAMETER)} parameters.",
+            stacklevel=2,
+        )
+
+
+def curvature(terms: tuple[Term, ...], rebuilt: Callable[[Array], Any], flat: Array) -> Curvature:
+    """Loss, gradient and Gauss-Newton matrix of a sum of terms, block of rows by block of rows.
+
+    Args:
+        terms: of the loss.
+        rebuilt: the network of a vector of parameters.
+        flat: those parameters.
+
+    Returns:
+        All three.
+
+    Example:
+        >>> square = Term(lambda network, row: network(row)[None], lambda row, z: jnp.sum(z**2), jnp.array([[2.0]]))
+        >>> found = curvature((square,), lambda vector: lambda x: vector @ x, jnp.array([3.0]))
+        >>> float(found.loss), found.gradient.tolist(), found.matrix.tolist()
+        (36.0, [24.0], [[8.0]])
+    """
+    found = [_of_term(term, rebuilt, flat) for term in terms]
+    return jax.tree.map(lambda *parts: sum(parts[1:], start=parts[0]), *found)
+
+
+def _of_term(term: Term, rebuilt: Callable, flat: Array) -> Curvature:
+    outputs = jax.eval_shape(lambda row: term.outputs(rebuilt(flat), row), jax.tree.map(lambda x: x[0], term.rows)).size
+    blocks = -(-term.size * outputs // BLOCK_ROWS)
+    length = -(-term.size // blocks)
+    padded = jax.tree.map(lambda x: _blocked(x, blocks, length), term.rows)
+    counts = (jnp.arange(blocks * length) < term.size).reshape(blocks, length).astype(flat.dtype)
+    one = lambda rows, counts: _of_block(term, rebuilt, flat, rows, counts)
+    if blocks == 1:
+        return one(jax.tree.map(lambda x: x[0], padded), counts[0])
+    zero = Curvature(jnp.zeros((), flat.dtype), jnp.zeros_like(flat), jnp.zeros((flat.size, flat.size), flat.dtype))
+    add = lambda total, block: (jax.tree.map(jnp.add, total, one(*block)), None)
+    return jax.lax.scan(add, zero, (padded, counts))[0]
+
+
+def _blocked(rows: Array, blocks: int, length: int) -> Array:
+    """Rows in blocks of one length, the last one filled up with its own last row."""
+    filled = jnp.concatenate([rows, jnp.repeat(rows[-1:], blocks * length - rows.shape[0], axis=0)])
+    return filled.reshape(blocks, length, *rows.shape[1:])
+
+
+def _of_block(term: Term, rebuilt: Callable, flat: Array, rows: PyTree, counts: Float[Array, " rows"]) -> Curvature:
+    def at(row: PyTree, count: Scalar) -> tuple[Array, ...]:
+        outputs, pull = jax.vjp(lambda vector: jnp.ravel(term.outputs(rebuilt(vector), row)), flat)
+        slopes = jax.vmap(lambda cotangent: pull(cotangent)[0])(jnp.eye(outputs.size, dtype=outputs.dtype))
+        share = lambda outputs: count * term.density(row, outputs)
+        return share(outputs), jax.grad(share)(outputs), jax.hessian(share)(outputs), slopes
+
+    losses, forces, bends, slopes = jax.vmap(at)(rows, counts)
+    across = jax.lax.optimization_barrier(
+        slopes.reshape(-1, flat.size).T
+    )  # fused into the product it is 3 times slower
+    weighted = bends[:, 0, :, None] * slopes if slopes.shape[1] == 1 else jnp.einsum("rij,rjp->rip", bends, slopes)
+    return Curvature(losses.sum(), across @ forces.ravel(), across @ weighted.reshape(-1, flat.size))
+
+
+def _bent(terms: tuple[Term, ...], rebuilt: Callable, flat: Array, change: Array, factor: Any) -> Array:
+    """The step with the second order along it, where that is at most three quarters of it in size."""
+    force = jnp.zeros_like(flat)
+    for term in terms:
+        outputs = lambda vector, term=term: jax.vmap(lambda row: jnp.ravel(term.outputs(rebuilt(vector), row)))(
+            term.rows
+        )
+        along = lambda distance, outputs=outputs: outputs(flat + distance * change)
+        slope = lambda distance, along=along: jax.jvp(along, (distance,), (jnp.ones_like(distance),))[1]
+        zero = jnp.zeros((), flat.dtype)
+        second = jax.jvp(slope, (zero,), (jnp.ones_like(zero),))[1]
+        values, pull = jax.vjp(outputs, flat)
+        pushed = jax.vmap(
+            lambda row, z, s, term=term: jax.jvp(jax.grad(lambda z: term.density(row, z)), (z,), (s,))[1]
+        )(term.rows, values, second)
+        force = force + pull(pushed)[0]
+    bend = -0.5 * jax.scipy.linalg.cho_solve(factor, force)
+    small = 2 * jnp.linalg.norm(bend) <= 0.75 * jnp.linalg.norm(change)
+    return jnp.where(small, change + bend, change)
