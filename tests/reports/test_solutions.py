@@ -126,6 +126,19 @@ def test_without_an_exact_solution_there_is_no_difference(inputs):
     assert not any(trace.get("coloraxis") == "coloraxis2" or trace.get("name") == "network − exact" for trace in drawn)
 
 
+@pytest.mark.parametrize("inputs", [1, 2, 10])
+def test_solutions_of_several_networks_stand_side_by_side(inputs):
+    run = solved(inputs)
+    both = np.stack([run.data["solution"].values[:, 0], 1.1 * run.data["exact"].values[:, 0]])
+    run.data["solution"] = (("case", "point"), both, {"over": "point"})
+    run.data = run.data.assign_coords(case=["multi-scale", "plain"])
+    (figure,) = [one for one in figures(run) if one.title in {"The solution", "All over the domain"}]
+    assert {1: 5, 2: 10, 10: 3}[inputs] == len(
+        figure.plotly["data"]
+    )  # two inputs: each of five pictures with its outline
+    assert "of plain is 0.1, 10 % of" in figure.caption or inputs == 10
+
+
 def test_the_page_of_a_solution_is_whole():
     written = page(solved(2))
     for words in ("The solution", "The domain and its points", "Other ways to solve it", "Error against time"):

@@ -9,11 +9,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from simplebias.core.types import INPUT, OUTPUT, POINT
+from simplebias.core.types import CASE, INPUT, OUTPUT, POINT
 from simplebias.reports.coloured import Panel, coloured
+from simplebias.reports.curves import value_axis
 from simplebias.reports.kinds import Figure, draws
 from simplebias.reports.reading import Reading, Variable
 from simplebias.reports.style import (
+    COLOURS,
     INK,
     NETWORK,
     POINTS,
@@ -23,6 +25,7 @@ from simplebias.reports.style import (
     label,
     layout,
     number,
+    percent,
     span,
     thin,
     thin_curve,
@@ -30,6 +33,8 @@ from simplebias.reports.style import (
 
 PAIRS = 1000
 """Points drawn of the exact solution against the network's."""
+CASES = 3
+"""Solutions drawn beside one another."""
 FINE = 2
 """How many times finer than other heat maps the pictures of a solution are."""
 
@@ -38,15 +43,36 @@ FINE = 2
 def solutions(reading: Reading, variables: Sequence[Variable]) -> list[Figure]:
     """The network's solution beside the exact one, by the number of inputs."""
     network, target = _by_role(variables, "network"), _by_role(variables, "target")
-    points = reading.points
-    if network is None or points is None:
+    if network is None:
         return []
-    found, known = network.values[0, 0, 0], None if target is None else target.values[0, 0, 0]
+    known = None if target is None else target.values[0, 0, 0]
+    return _by_inputs(reading, network, {"network": network.values[0, 0, 0]}, known)
+
+
+@draws(CASE, POINT, section="The solution", plain=True)
+def compared_solutions(reading: Reading, variables: Sequence[Variable]) -> list[Figure]:
+    """Solutions of several networks beside the exact one."""
+    known = reading.constant("exact", POINT, OUTPUT)
+    figures = []
+    for variable in variables:
+        values = variable.values[0, 0] if variable.dims[0] == CASE else variable.values[0, 0].T
+        found = dict(zip(variable.names(CASE)[:CASES], values, strict=False))
+        figures += _by_inputs(reading, variable, found, None if known is None else known[:, 0])
+    return figures
+
+
+def _by_inputs(
+    reading: Reading, variable: Variable, found: dict[str, np.ndarray], known: np.ndarray | None
+) -> list[Figure]:
+    """Curves for one input, pictures for two on a lattice, else the exact values against the others."""
+    points = reading.points
+    if points is None:
+        return []
     if points.shape[1] == 1:
-        return [_curves(reading, network, points[:, 0], found, known)]
+        return [_curves(reading, variable, points[:, 0], found, known)]
     if points.shape[1] == 2 and _cells(reading) is not None:
-        return [_pictures(reading, network, points, found, known)]
-    return [] if known is None else [_pairs(reading, network, found, known)]
+        return [_pictures(reading, variable, points, found, known)]
+    return [] if known is None else [_pairs(reading, variable, found, known)]
 
 
 def _by_role(variables: Sequence[Variable], role: str) -> Variable | None:
@@ -62,39 +88,55 @@ def _kind(reading: Reading) -> str:
     return "exact"
 
 
-def _error_words(found: np.ndarray, known: np.ndarray) -> str:
-    """The largest difference in words, with its share of the largest value."""
-    largest, size = float(np.nanmax(np.abs(found - known))), float(np.nanmax(np.abs(known))) or 1.0
-    return f"The largest difference is {number(float(f'{largest:.2g}'))}, {largest / size:.1e} of the largest value."
+def _error_words(found: dict[str, np.ndarray], known: np.ndarray) -> str:
+    """The largest difference of each in words, with its share of the largest value."""
+    size, told = float(np.nanmax(np.abs(known))) or 1.0, []
+    for name, values in found.items():
+        largest = float(np.nanmax(np.abs(values - known)))
+        lead = f"of {name} " if len(found) > 1 else ""
+        share = percent(largest / size) if largest > 1e-3 * size else number(float(f"{largest / size:.2g}"))
+        told.append(f"{lead}is {number(float(f'{largest:.2g}'))}, {share} of the largest value")
+    return f"The largest difference {'; '.join(told)}."
 
 
-def _curves(reading: Reading, variable: Variable, x: np.ndarray, found: np.ndarray, known: np.ndarray | None) -> Figure:
-    """Both curves over the one input, their difference below."""
+def _curves(
+    reading: Reading, variable: Variable, x: np.ndarray, found: dict[str, np.ndarray], known: np.ndarray | None
+) -> Figure:
+    """All curves over the one input, their differences from the exact one below; of several by size."""
     order = np.argsort(x, kind="stable")
-    kept = order[thin_curve(found[order], reading.most(POINTS, 40))]
+    kept = order[thin_curve((next(iter(found.values())) if known is None else known)[order], reading.most(POINTS, 40))]
     place = {"x": x[kept], "type": "scatter", "mode": "lines", "xaxis": "x"}
-    shown = {"hovertemplate": "%{fullData.name}<br>%{x:.5g}: %{y:.5g}<extra></extra>"}
-    network = (
-        place | shown | {"y": found[kept], "yaxis": "y", "name": "network", "line": {"color": NETWORK, "width": 1.6}}
-    )
+    place |= {"hovertemplate": "%{fullData.name}<br>%{x:.5g}: %{y:.5g}<extra></extra>"}
+    colours = dict(zip(found, (NETWORK, *COLOURS[1:]), strict=False))
+    data = [
+        place | {"y": one[kept], "yaxis": "y", "name": label(name), "line": {"color": colours[name], "width": 1.6}}
+        for name, one in found.items()
+    ]
     across = axis(label(reading.input_name(0)), range=span(x))
-    high = axis(label(variable.title), range=span(found if known is None else np.concatenate([found, known])))
-    if known is None:
-        shape = layout(380, xaxis=across, yaxis=high)
-        return Figure(
-            "The solution", {"data": [network], "layout": shape}, f"The solution over {reading.input_name(0)}."
-        )
-    line = {"color": TARGET, "width": 3.5}
-    target = place | shown | {"y": known[kept], "yaxis": "y", "name": _kind(reading), "line": line}
-    error = place | shown | {"y": (found - known)[kept], "yaxis": "y2", "name": "network − " + _kind(reading)}
-    error |= {"line": {"color": INK, "width": 1}, "showlegend": False}
-    below = axis("difference", range=span((found - known)[kept]), domain=[0, 0.26], anchor="x", exponentformat="power")
-    shape = layout(480, xaxis=across | {"anchor": "y2"}, yaxis=high | {"domain": [0.36, 1]}, yaxis2=below)
-    words = f"Network and {_kind(reading)} solution over {reading.input_name(0)}. {_error_words(found, known)}"
-    caption = f"{variable.description} Below: network − {_kind(reading)}. {_error_words(found, known)}".strip()
-    return Figure(
-        "The solution", {"data": [target, network, error], "layout": shape}, words, caption, variable.references
+    high = axis(
+        label(variable.title), range=span(np.concatenate([*found.values(), *([] if known is None else [known])]))
     )
+    words = f"{', '.join(found)} over {reading.input_name(0)}."
+    shape = layout(380, xaxis=across, yaxis=high)
+    if known is None:
+        return Figure("The solution", {"data": data, "layout": shape}, words, variable.description)
+    kind, several = _kind(reading), len(found) > 1
+    line = {"color": TARGET, "width": 3.5}
+    data.insert(0, place | {"y": known[kept], "yaxis": "y", "name": kind, "line": line})
+    errors = {name: (np.abs(one - known) if several else one - known)[kept] for name, one in found.items()}
+    thin_line = {"yaxis": "y2", "showlegend": False}
+    data += [
+        place | thin_line | {"y": one, "name": f"{label(name)} − {kind}", "line": {"color": colours[name], "width": 1}}
+        for name, one in errors.items()
+    ]
+    every = np.concatenate(list(errors.values()))
+    below = value_axis(every, "difference", log=several) | {"domain": [0, 0.26], "anchor": "x"}
+    below |= {} if several else {"exponentformat": "power"}
+    shape = layout(480, xaxis=across | {"anchor": "y2"}, yaxis=high | {"domain": [0.36, 1]}, yaxis2=below)
+    caption = f"{variable.description} Below: {'size of ' if several else ''}the difference from the {kind} solution."
+    caption = f"{caption} {_error_words(found, known)}".strip()
+    words = f"{words} {_error_words(found, known)}"
+    return Figure("The solution", {"data": data, "layout": shape}, words, caption, variable.references)
 
 
 def _cells(reading: Reading) -> tuple[np.ndarray, tuple[int, int]] | None:
@@ -110,41 +152,39 @@ def _cells(reading: Reading) -> tuple[np.ndarray, tuple[int, int]] | None:
 
 
 def _pictures(
-    reading: Reading, variable: Variable, points: np.ndarray, found: np.ndarray, known: np.ndarray | None
+    reading: Reading, variable: Variable, points: np.ndarray, found: dict[str, np.ndarray], known: np.ndarray | None
 ) -> Figure:
-    """Network, exact solution and their difference on the lattice, the outline of the domain upon them."""
+    """Networks, exact solution and differences on the lattice, the outline of the domain upon them."""
     cells = _cells(reading)
     assert cells is not None
     index, shape = cells
     step = max(1, -(-max(shape) // reading.most(FINE * ROWS, 32)))
-    ends = []
-    for side in range(2):
-        low, high, first, last = (
-            points[:, side].min(),
-            points[:, side].max(),
-            index[:, side].min(),
-            index[:, side].max(),
-        )
-        cell = (high - low) / max(last - first, 1)
-        ends += [low - (first + 0.5) * cell, low + (shape[side] - 0.5 - first) * cell]
+    ends = (*_ends(points[:, 0], index[:, 0], shape[0]), *_ends(points[:, 1], index[:, 1], shape[1]))
     sides = (reading.input_name(0), reading.input_name(1))
 
     def picture(values: np.ndarray, title: str, *, error: bool = False) -> Panel:
         plane = np.full(shape[::-1], np.nan)
         plane[index[:, 1], index[:, 0]] = values
-        return Panel(title, plane[::step, ::step], (ends[0], ends[1], ends[2], ends[3]), sides, error)
+        return Panel(title, plane[::step, ::step], ends, sides, error)
 
-    drawn = [picture(found, "network")]
+    drawn = [picture(one, name) for name, one in found.items()]
+    words = [variable.description]
     if known is not None:
         kind = _kind(reading)
-        drawn += [picture(known, kind), picture(found - known, f"network − {kind}", error=True)]
-    words = "Pictures of the solution over two inputs."
-    words += "" if known is None else f" {_error_words(found, known)}"
+        drawn += [picture(known, kind)]
+        drawn += [picture(one - known, f"{name} − {kind}", error=True) for name, one in found.items()]
+        words.append(_error_words(found, known))
     outline = reading.constant("outline", "outline_point", INPUT)
-    caption = " ".join(
-        part for part in (variable.description, "" if known is None else _error_words(found, known)) if part
-    )
-    return Figure("The solution", coloured(drawn, outline), words, caption, variable.references)
+    seen = f"Pictures of {', '.join(found)} over two inputs. {words[-1]}".strip()
+    caption = " ".join(part for part in words if part)
+    return Figure("The solution", coloured(drawn, outline), seen, caption, variable.references)
+
+
+def _ends(places: np.ndarray, index: np.ndarray, count: int) -> tuple[float, float]:
+    """Where a lattice begins and ends along one side, half a cell beyond its outer points."""
+    cell = (places.max() - places.min()) / max(int(index.max() - index.min()), 1)
+    low = places.min() - (index.min() + 0.5) * cell
+    return float(low), float(low + count * cell)
 
 
 @draws("column", "row", "section", section="The solution", place=40, plain=True)
@@ -172,29 +212,29 @@ def sections(reading: Reading, variables: Sequence[Variable]) -> list[Figure]:
     caption = [network.description, "Above: the network."]
     if known is not None:
         drawn += pictures(found - known, "difference, ", error=True)
-        caption += [f"Below: network − {_kind(reading)}.", _error_words(found, known)]
+        caption += [f"Below: network − {_kind(reading)}.", _error_words({"network": found}, known)]
     words = f"Sections through the solution: {'; '.join(names)}."
-    words += "" if known is None else f" {_error_words(found, known)}"
+    words += "" if known is None else f" {caption[-1]}"
     return [
         Figure("Sections through the solution", coloured(drawn, None), words, " ".join(caption), network.references)
     ]
 
 
-def _pairs(reading: Reading, variable: Variable, found: np.ndarray, known: np.ndarray) -> Figure:
-    """The network's values against the exact ones at points all over the domain."""
-    kept = thin(len(found), reading.most(PAIRS, 60))
+def _pairs(reading: Reading, variable: Variable, found: dict[str, np.ndarray], known: np.ndarray) -> Figure:
+    """The networks' values against the exact ones at points all over the domain."""
+    kept = thin(len(known), reading.most(PAIRS, 60))
     ends = span(known)
-    diagonal = {"type": "scatter", "mode": "lines", "x": ends, "y": ends, "hoverinfo": "skip", "showlegend": False}
-    marks = {"type": "scatter", "mode": "markers", "x": known[kept], "y": found[kept], "showlegend": False}
-    marks |= {"marker": {"color": NETWORK, "size": 6, "opacity": 0.5}}
-    marks |= {"hovertemplate": "exact %{x:.4g}<br>network %{y:.4g}<extra></extra>"}
+    line = {"type": "scatter", "mode": "lines", "x": ends, "y": ends, "hoverinfo": "skip", "showlegend": False}
+    data = [line | {"line": {"color": TARGET, "width": 1.5}}]
+    for (name, values), colour in zip(found.items(), (NETWORK, *COLOURS[1:]), strict=False):
+        marks = {"type": "scatter", "mode": "markers", "x": known[kept], "y": values[kept], "name": label(name)}
+        marks |= {"marker": {"color": colour, "size": 6, "opacity": 0.5}, "showlegend": len(found) > 1}
+        data.append(marks | {"hovertemplate": "exact %{x:.4g}<br>network %{y:.4g}<extra></extra>"})
     kind = _kind(reading)
-    shape = layout(
-        420, xaxis=axis(f"solution, {kind}", range=ends), yaxis=axis("network", range=span(np.append(found, ends)))
-    )
+    reach = span(np.concatenate([*found.values(), np.array(ends)]))
+    shape = layout(420, xaxis=axis(f"solution, {kind}", range=ends), yaxis=axis("network", range=reach))
     words = f"Network against {kind} solution at {len(kept)} points of the domain. {_error_words(found, known)}"
     caption = f"{variable.description} On the line both are equal. {_error_words(found, known)}".strip()
-    data = [diagonal | {"line": {"color": TARGET, "width": 1.5}}, marks]
     return Figure("All over the domain", {"data": data, "layout": shape}, words, caption, variable.references)
 
 
