@@ -9,8 +9,10 @@ import scipy.fft
 from simplebias.core import InputError
 from simplebias.pde import (
     Box,
+    Elliptic,
     Lattice,
     Poisson,
+    gauss_seidel,
     jacobi,
     jacobi_factor,
     poisson_tones,
@@ -33,8 +35,21 @@ def bumpy(inputs):
     )
 
 
+def rough(inputs):
+    """With coefficients that vary."""
+    return Elliptic(
+        box_of(inputs),
+        lambda x: jnp.exp(x[0]) * (1 + jnp.sum(x**2)),
+        diffusion=lambda x: 1.5 + jnp.sin(4 * jnp.sum(x)),
+        reaction=lambda x: 3 * x[0] ** 2,
+        boundary=lambda x: jnp.cos(jnp.sum(x)),
+    )
+
+
 def dumb_sweeps(problem, lattice, start, damping, sweeps):
     """The textbook loop over points, in NumPy."""
+    diffusion = jax.jit(problem.diffusion)
+    reaction = jax.jit(problem.reaction)
     ticks = lattice.ticks
     u = np.zeros([count + 1 for count in lattice.intervals])
     f = np.zeros_like(u)
@@ -49,19 +64,21 @@ def dumb_sweeps(problem, lattice, start, damping, sweeps):
         old = u.copy()
         for place in np.ndindex(*lattice.shape):
             here = tuple(i + 1 for i in place)
-            top, bottom = f[here], 0.0
+            place = np.array([ticks[axis][i] for axis, i in enumerate(here)])
+            top, bottom = f[here], float(reaction(place))
             for axis, h in enumerate(lattice.spacing):
                 for side in (-1, 1):
                     there = tuple(i + side * (other == axis) for other, i in enumerate(here))
-                    top += old[there] / h**2
-                bottom += 2 / h**2
+                    halfway = float(diffusion(place + side * h / 2 * np.eye(len(here))[axis]))
+                    top += halfway * old[there] / h**2
+                    bottom += halfway / h**2
             u[here] = (1 - damping) * old[here] + damping * top / bottom
     return u[tuple(slice(1, -1) for _ in lattice.shape)]
 
 
-@pytest.mark.parametrize(("intervals", "damping"), [((7,), 1.0), ((3, 4, 3), 0.7)])
-def test_a_sweep_is_the_textbook_loop(float64, intervals, damping):
-    problem = bumpy(len(intervals))
+@pytest.mark.parametrize(("make", "intervals", "damping"), [(bumpy, (7,), 1.0), (rough, (3, 4, 3), 0.7)])
+def test_a_sweep_is_the_textbook_loop(float64, make, intervals, damping):
+    problem = make(len(intervals))
     lattice = Lattice(problem.box, intervals)
     start = np.random.default_rng(0).normal(size=lattice.shape)
     data = jacobi(problem, intervals, initial=start.ravel(), damping=damping, sweeps=3, at=[0, 3])
@@ -135,27 +152,21 @@ def test_a_better_guess_needs_fewer_sweeps(float64):
     assert int(warm["stopped_at"]) < 0.1 * int(cold["stopped_at"])
 
 
-@pytest.mark.parametrize("intervals", [(9,), (4, 3, 5)])
-def test_the_direct_solution_is_that_of_scipys_sine_transform(intervals):
-    box = box_of(len(intervals))
-    problem = Poisson(box, lambda x: jnp.exp(x[0]) * (1 + jnp.sum(x**2)))
-    lattice = Lattice(box, intervals)
-    f = np.exp(lattice.points[:, 0]) * (1 + np.sum(lattice.points**2, axis=1))
-    sizes = [2 - 2 * np.cos(np.arange(1, n) * np.pi / n) for n in intervals]
-    ladder = sum(np.meshgrid(*(s / h**2 for s, h in zip(sizes, lattice.spacing, strict=True)), indexing="ij"))
-    expected = scipy.fft.idstn(scipy.fft.dstn(f.reshape(lattice.shape), 1) / ladder, 1)
-    np.testing.assert_allclose(solve_direct(problem, intervals).ravel(), expected.ravel(), rtol=1e-9)
+def test_the_factor_knows_a_reaction(float64):
+    problem = Elliptic(Box(0, 1), lambda x: x[0], diffusion=2.0, reaction=300.0)
+    data = jacobi(problem, 12, damping=0.8, sweeps=4, at=[0, 4])
+    start, end = data["mode_error"].values
+    factor = jacobi_factor(Lattice(problem.box, 12), damping=0.8, reaction=150.0)
+    np.testing.assert_allclose(end, start * factor**4, atol=1e-14)
+    assert "exact_mode_error" not in jacobi(rough(1), 12, sweeps=1)
 
 
-def test_the_direct_solution_is_of_second_order():
-    lattices = [Lattice(Box(-1, 1), count) for count in (100, 200, 400)]
-    with jax.enable_x64(True):
-        errors = [
-            np.abs(solve_direct(poisson_tones(), one.intervals) - poisson_tones().exact_values(one.points)).max()
-            for one in lattices
-        ]
-    rates = np.log2(np.array(errors[:-1]) / errors[1:])
-    np.testing.assert_allclose(rates, 2, atol=0.2)
+def test_two_colours_square_the_factor_of_the_slowest_mode(float64):
+    data = gauss_seidel(bumpy(2), (12, 16), sweeps=400, at=[200, 201])
+    largest = np.abs(jacobi_factor(Lattice(box_of(2), (12, 16)))).max()
+    assert data["error"].values[1] / data["error"].values[0] == pytest.approx(largest**2, rel=1e-6)
+    end = gauss_seidel(rough(1), 12, sweeps=1000, at=[1000])
+    np.testing.assert_allclose(end["final"], end["target"], atol=1e-12)
 
 
 def test_values_on_the_boundary_come_through(float64):

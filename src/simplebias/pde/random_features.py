@@ -1,0 +1,233 @@
+"""Linear problems solved without training: random sine waves, their amplitudes by least squares.
+
+In few dimensions nothing that is trained comes near it, so it is what trained networks are held against.
+"""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from simplebias.core.errors import InputError, check_positive
+from simplebias.core.types import Array, ArrayLike, Key, Output, Point
+from simplebias.pde.collocation import (
+    Derivatives,
+    Operator,
+    Rows,
+    check_linear,
+    choose_rows,
+    least_squares,
+    read_operator,
+)
+from simplebias.pde.problems import Problem
+from simplebias.pde.sampling import host_points
+
+FEATURES = {1: 200, 2: 800}
+"""Waves by the number of inputs, where none are asked for; 1600 for three and more."""
+TRIED = 400
+"""Waves with which bandwidths are tried."""
+FIRST = 0.25
+"""The first bandwidth that is tried, in cycles along each side."""
+LADDER = 1.4
+"""Ratio of one bandwidth that is tried to the next."""
+
+
+class RandomFeatures(eqx.Module):
+    """A sum of sine waves, `u(x) = Σ_j c_j sin(2π ω_j·x + b_j)`.
+
+    Amplitudes may be large and of both signs, so precision counts: `values` is in float64 whatever JAX is set to, a
+    call is in JAX's precision, in float32 good to about 1e-5.
+
+    Attributes:
+        frequencies: ω, `(features, inputs)`, cycles per unit of the input.
+        phases: b, `(features,)`, radians.
+        coefficients: c, `(features,)`, in the unit of u.
+        bandwidth: largest frequency along each input, in cycles per unit.
+        residual: root mean square of the residual at points that were not fitted, as a share of that of the source or
+            of the terms with second derivatives, whichever is larger.
+        boundary_residual: largest error at points of the boundary that were not fitted, as a share of the largest |u|.
+    """
+
+    frequencies: Array | np.ndarray
+    phases: Array | np.ndarray
+    coefficients: Array | np.ndarray
+    bandwidth: tuple[float, ...] = eqx.field(static=True)
+    residual: float = eqx.field(static=True)
+    boundary_residual: float = eqx.field(static=True)
+
+    def __call__(self, point: Point) -> Output:
+        """U at one point, `(1,)`."""
+        waves = jnp.sin(2 * jnp.pi * (jnp.asarray(self.frequencies) @ point) + jnp.asarray(self.phases))
+        return (jnp.asarray(self.coefficients) @ waves)[None]
+
+    def values(self, points: ArrayLike) -> np.ndarray:
+        """U at points, in float64 on the host.
+
+        Args:
+            points: `(points, inputs)`, or `(points,)` for one input.
+
+        Returns:
+            `(points, 1)`.
+
+        Raises:
+            InputError: for points of another number of inputs.
+        """
+        frequencies = np.asarray(self.frequencies)
+        where = host_points(points, frequencies.shape[1])
+        waves = np.sin(2 * np.pi * (where @ frequencies.T) + np.asarray(self.phases))
+        return (waves @ np.asarray(self.coefficients))[:, None]
+
+
+def random_features(
+    problem: Problem,
+    *,
+    features: int | None = None,
+    bandwidth: ArrayLike = None,
+    points: ArrayLike = None,
+    boundary_points: int | None = None,
+    key: Key,
+) -> RandomFeatures:
+    """Solve a linear problem by random sine waves and least squares, on any domain.
+
+    Frequencies are drawn uniformly up to a bandwidth along each input, phases uniformly, and amplitudes make the
+    squared residual inside and the squared error on the boundary least, in float64, by a factorisation that leaves
+    out what rounding would decide. The waves' derivatives are known, nothing is differentiated. A bandwidth is to
+    cover the frequencies of u with little to spare, and waves are to be two to four times as many as it has modes in
+    the domain, `Π 2 bandwidth × side`; then the error falls faster than any power of their number. Left out, the
+    bandwidth is that of several with the least residual at points that are not fitted. The cost is of order
+    `points × features²`.
+
+    Args:
+        problem: linear, with a strong form; on any domain of any number of inputs.
+        features: number of waves; 200, 800 and 1600 for one, two and more inputs.
+        bandwidth: largest frequency, cycles per unit of the input; one number or one for each input.
+        points: how many points inside, or which; twice as many as features by default.
+        boundary_points: how many on the boundary; half as many as features by default, an interval has two ends.
+        key: random key of the waves and of the points.
+
+    Returns:
+        The solution, to be called at a point, with its residual at points that were not fitted.
+
+    Raises:
+        InputError: for a nonlinear problem or one whose coefficients jump, and for options out of range.
+
+    References:
+        The random feature method of Chen, Chi, E and Yang (2022), without its partition of unity.
+
+    Example:
+        >>> from simplebias.pde import Box, Poisson
+        >>> turns = 2 * jnp.pi
+        >>> problem = Poisson(Box(0, 1), lambda x: turns**2 * jnp.sin(turns * x[0]))
+        >>> solution = random_features(problem, features=40, bandwidth=3.0, key=jax.random.key(0))
+        >>> bool(abs(solution.values([0.25])[0, 0] - 1) < 1e-9), solution.residual < 1e-9
+        (True, True)
+    """
+    check_linear(problem, "random features")
+    inputs = problem.domain.inputs
+    count = FEATURES.get(inputs, 1600) if features is None else features
+    check_positive(count, "features", integer=True)
+    drawn, placed, tested = jax.random.split(key, 3)
+    rows = choose_rows(
+        problem,
+        2 * count if points is None else points,
+        max(count // 2, 8) if boundary_points is None else boundary_points,
+        placed,
+    )
+    system = _System(problem, rows, choose_rows(problem, 1000, 200, tested), _numbers(drawn, count, inputs))
+    return system.best() if bandwidth is None else system.solve(_as_bandwidth(bandwidth, inputs))
+
+
+class _System:
+    """The points of a problem with the operator at them, and waves to be spread over any bandwidth."""
+
+    def __init__(self, problem: Problem, rows: Rows, others: Rows, numbers: tuple[np.ndarray, np.ndarray]):
+        self.hessian = problem.second == "hessian"
+        self.rows, self.others = rows, others
+        self.numbers, self.phases = numbers
+        both = read_operator(problem, np.concatenate([rows.inside, others.inside]))
+        cut = len(rows.inside)
+        self.operator = Operator(both.start[:cut], both.value[:cut], both.gradient[:cut], both.second[:cut])
+        self.tested = Operator(both.start[cut:], both.value[cut:], both.gradient[cut:], both.second[cut:])
+        low, high = problem.domain.bounds
+        self.sides = high - low
+
+    def solve(self, bandwidth: np.ndarray, *, features: int | None = None) -> RandomFeatures:
+        """The best of so many waves, fitted at a fitting share of the points."""
+        count = len(self.phases) if features is None else features
+        share = count / len(self.phases)
+        inner, outer = (max(int(len(one) * share), 2) for one in (self.rows.inside, self.rows.edge))
+        order = np.linspace(0, len(self.rows.edge) - 1, outer).astype(int)  # of a box, some of every face
+        edge, given = self.rows.edge[order], self.rows.given[order]
+        frequencies, phases = self.numbers[:count] * bandwidth, self.phases[:count]
+        operator = Operator(
+            *(getattr(self.operator, name)[:inner] for name in ("start", "value", "gradient", "second"))
+        )
+        waves = _waves(self.rows.inside[:inner], frequencies, phases, operator, self.hessian)
+        at_edge = np.sin(2 * np.pi * (edge @ frequencies.T) + phases)
+        coefficients = least_squares(operator, waves, at_edge, given)
+        residual, off = self._test(frequencies, phases, coefficients)
+        return RandomFeatures(frequencies, phases, coefficients, tuple(bandwidth.tolist()), residual, off)
+
+    def _test(self, frequencies: np.ndarray, phases: np.ndarray, coefficients: np.ndarray) -> tuple[float, float]:
+        waves = _waves(self.others.inside, frequencies, phases, self.tested, self.hessian)
+        error = self.tested.apply(waves) @ coefficients + self.tested.start
+        mean_square = [np.mean(one**2) for one in (self.tested.start, self.tested.leading(waves) @ coefficients)]
+        edge = np.sin(2 * np.pi * (self.others.edge @ frequencies.T) + phases) @ coefficients
+        largest = max(np.abs(waves.value @ coefficients).max(), np.abs(edge).max(), 1e-300)
+        size = max(*mean_square, 1e-300)
+        return float(np.sqrt(np.mean(error**2) / size)), float(np.abs(edge - self.others.given).max() / largest)
+
+    def best(self) -> RandomFeatures:
+        """With the bandwidth of the least residual at other points, tried with fewer waves first."""
+        count = len(self.phases)
+        few = min(count, max(TRIED, count // 4)) if len(self.sides) > 1 else count
+        start = FIRST
+        found, best = self._climb(start, few), None
+        if not found or (min(found)[0] > 0.03 and few < count):
+            found += self._climb(found[-1][1] * LADDER if found else start, count)
+        best = min(found)[1]
+        return self.solve(best / self.sides)
+
+    def _climb(self, cycles: float, features: int) -> list[tuple[float, float]]:
+        """Residuals of bandwidths that grow, in cycles along each side, as long as there are waves for their modes."""
+        found = []
+        while (2 * cycles) ** len(self.sides) <= features or not found:
+            tried = self.solve(cycles / self.sides, features=features)
+            found.append((max(tried.residual, tried.boundary_residual), cycles))
+            cycles *= LADDER
+        return found
+
+
+def _waves(
+    points: np.ndarray, frequencies: np.ndarray, phases: np.ndarray, operator: Operator, hessian: bool
+) -> Derivatives:
+    """Sine waves at points with the derivatives that the operator looks at."""
+    angular = 2 * np.pi * frequencies
+    angle = points @ angular.T + phases
+    value = np.sin(angle)
+    slopes = operator.gradient.any()
+    gradient = np.cos(angle)[:, None, :] * angular.T if slopes else np.zeros((len(points), 0, 0))
+    if hessian:
+        second = -value[:, None, None, :] * (angular.T[:, None, :] * angular.T[None, :, :])
+    else:
+        second = -value * np.sum(angular**2, axis=1)
+    return Derivatives(value, gradient, second)
+
+
+def _numbers(key: Key, count: int, inputs: int) -> tuple[np.ndarray, np.ndarray]:
+    """Frequencies in units of the bandwidth, `(count, inputs)` in (-1, 1), and phases `(count,)`."""
+    generator = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
+    return 2 * generator.random((count, inputs)) - 1, 2 * np.pi * generator.random(count)
+
+
+def _as_bandwidth(bandwidth: ArrayLike, inputs: int) -> np.ndarray:
+    try:
+        numbers = np.broadcast_to(np.asarray(bandwidth, float), (inputs,))
+    except (TypeError, ValueError):
+        raise InputError(f"a bandwidth as one number or {inputs}", repr(bandwidth)) from None
+    if not (np.isfinite(numbers).all() and (numbers > 0).all()):
+        raise InputError("bandwidths above 0, in cycles per unit", repr(bandwidth))
+    return numbers.copy()
+
+
+__all__ = ["RandomFeatures", "random_features"]
