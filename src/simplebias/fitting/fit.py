@@ -199,11 +199,13 @@ class _Fit:
         options, key = self.options, jax.random.key(self.options.seed)
         width, depth = int(options.width or 1), int(options.depth or 1)
         inputs, outputs = points.shape[1], targets.shape[1]
-        if not isinstance(options.scales, str):
-            return sines_of_scales(inputs, outputs, width, depth, options.scales, key=key)
-        count = max(1, width // ROUNDS) if options.scales == "adaptive" else width
-        frequencies = choose_frequencies(points, targets, count, smooth=bool(options.validation), seed=options.seed)
-        network = sines_at(frequencies, outputs, (width,) * (depth - 1), key=key)
+        if isinstance(options.scales, str):
+            count = max(1, width // ROUNDS) if options.scales == "adaptive" else width
+            smooth = bool(options.validation)
+            frequencies = choose_frequencies(points, targets, count, smooth=smooth, seed=options.seed)
+            network = sines_at(frequencies, outputs, (width,) * (depth - 1), key=key)
+        else:
+            network = sines_of_scales(inputs, outputs, width, depth, options.scales, key=key)
         return begun(network, points, targets) if inputs == 1 and outputs < width else network
 
     def _more(self, network: MLP) -> MLP:
