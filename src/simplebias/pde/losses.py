@@ -16,8 +16,10 @@ from simplebias.core.laplacian import value_gradient_laplacian
 from simplebias.core.snapshot import wants_key
 from simplebias.core.sobolev import check_derivative, derivatives
 from simplebias.core.task import Task, predict
+from simplebias.core.terms import Term
 from simplebias.core.types import Array, ArrayLike, Float, Int, Key, Network, Point, Points, Scalar
 from simplebias.pde.losses_points import Batch, Pool, make_pool
+from simplebias.pde.losses_terms import residual_terms, ritz_terms
 from simplebias.pde.problems import Problem
 
 RITZ_WEIGHT = 1000.0
@@ -128,6 +130,10 @@ class Ritz(Task):
         """U and `∂ energy / ∂∇u`, for linear equations `a ∇u`."""
         return value, jax.grad(self.problem.energy, argnums=2)(point, value, gradient)
 
+    def terms(self, batch: Batch) -> tuple[Term, ...]:
+        """Energy and boundary row by row, for Gauss-Newton."""
+        return ritz_terms(self.problem, self.boundary_weight, self.boundary, batch)
+
     def reweighted(self, boundary_weight: ArrayLike) -> "Ritz":
         """The same with another β, such as that of `staged_weight`; nothing is compiled again."""
         return eqx.tree_at(lambda task: task.boundary_weight, self, jnp.asarray(boundary_weight, self.probe.dtype))
@@ -234,6 +240,10 @@ class Residual(Task):
         _check_one(outputs)
         share = self.boundary_weight * self.problem.domain.boundary_measure / len(edge.points)
         return jnp.concatenate([inside, jnp.sqrt(share) * (outputs - edge.values)[:, 0]])
+
+    def terms(self, batch: Batch) -> tuple[Term, ...]:
+        """Residual and boundary row by row, for Gauss-Newton."""
+        return residual_terms(self.problem, self.boundary_weight, batch)
 
     def reweighted(self, boundary_weight: ArrayLike) -> "Residual":
         """The same with another β, such as that of `staged_weight`; nothing is compiled again."""
