@@ -20,7 +20,8 @@ def other_ways(reading: Reading, variables: Sequence[Variable]) -> list[Figure]:
     usable = np.flatnonzero(np.isfinite(errors) & (errors > 0) & np.isfinite(seconds) & (seconds > 0))
     if not usable.size:
         return []
-    colours = [NETWORK if k == 0 else MUTED for k in usable]
+    trained = int(variable.array.attrs.get("trained", 1))
+    colours = [NETWORK if k < trained else MUTED for k in usable]
     marks = {"type": "scatter", "mode": "markers+text", "x": seconds[usable], "y": errors[usable], "showlegend": False}
     marks |= {"text": [label(names[k]) for k in usable], "textposition": "top center", "cliponaxis": False}
     marks |= {

@@ -22,6 +22,8 @@ from simplebias.solving.views import View, evaluate, view_of
 
 FEATURE_SHARE = 0.4
 """Std of Fourier features over the highest frequency, as in `simplebias.frequency.suggest_scales`."""
+JUMPS = 0.05
+"""Least size that matters, at least, where coefficients jump: no number of scales reaches all of a jump."""
 SAMPLES = 512
 """Points of the interior by which coefficients, gradients and residuals are measured."""
 
@@ -110,6 +112,8 @@ def problem_scales(
         notes.append(f"The source or a coefficient has detail beyond {highest:.3g} cycles per unit, or jumps.")
     if not seen.view.on_lattice:
         notes.append("By lines along each input: frequencies along them, of several together less than their size.")
+    if not problem.smooth:
+        minimum = max(minimum, JUMPS)
     edge = around_boundary(problem, key=around)
     return _advise(seen, edge, count, weight_std, (minimum, share), notes)
 

@@ -38,7 +38,7 @@ def summarise(run: Run) -> dict[str, Any]:
     made = run.provenance.get("solve", {})
     tables = [_errors(run.data, made), _ways(run.data), _frequencies(run.data)]
     return {
-        "title": f"{_capital(made.get('ready') or made.get('problem') or 'A problem')}, solved by a network",
+        "title": f"{capital(made.get('ready') or made.get('problem') or 'A problem')}, solved by a network",
         "headline": _headline(run.data, made),
         "advice": _advice(run.data, made),
         "notes": [str(note) for note in made.get("notes", ())] + _notes(made),
@@ -64,7 +64,8 @@ def figure(value: float) -> str:
     return f"{value:.2g}" if 1e-3 <= value < 100 or value == 0 else f"{value:.1e}"
 
 
-def _capital(words: str) -> str:
+def capital(words: str) -> str:
+    """Words with a capital first."""
     return words[:1].upper() + words[1:]
 
 
@@ -74,7 +75,7 @@ def _number(data: xr.Dataset, name: str) -> float:
 
 def _headline(data: xr.Dataset, made: dict[str, Any]) -> str:
     error, reference = _number(data, "relative_l2"), made.get("reference")
-    spent = f"in {_time(float(made.get('seconds', float('nan'))))}"
+    spent = f"in {time_words(float(made.get('seconds', float('nan'))))}"
     beside = "" if reference in (None, "exact") else f", measured against {reference}"
     if np.isfinite(error):
         words = f"The relative L2 error is {figure(error)} {spent}{beside}."
@@ -98,21 +99,23 @@ def _worst(data: xr.Dataset) -> tuple[float, float] | None:
     if "error_by_frequency" not in data:
         return None
     errors = np.asarray(data["error_by_frequency"].values, float)
-    carried = np.isfinite(errors) & (_shares(data) >= NOTICEABLE)
+    carried = np.isfinite(errors) & (power_shares(data) >= NOTICEABLE)
     if not carried.any():
         return None
     place = int(np.argmax(np.where(carried, errors, -np.inf)))
     return float(data[FREQUENCY].values[place]), float(errors[place])
 
 
-def _shares(data: xr.Dataset) -> np.ndarray:
+def power_shares(data: xr.Dataset) -> np.ndarray:
+    """Share of the solution's power at each frequency, equal ones where it is not known."""
     if "power" not in data:
         return np.ones(data.sizes[FREQUENCY])
     power = np.nan_to_num(np.asarray(data["power"].values, float))
     return power / power.sum() if power.sum() > 0 else np.zeros(len(power))
 
 
-def _time(seconds: float) -> str:
+def time_words(seconds: float) -> str:
+    """A time for people."""
     if not np.isfinite(seconds):
         return "an unknown time"
     if seconds < 90:
@@ -127,7 +130,7 @@ def _errors(data: xr.Dataset, made: dict[str, Any]) -> dict[str, Any] | None:
         return None
     reference = made.get("reference")
     note = "Against the exact solution." if reference == "exact" else f"Against {reference}." if reference else ""
-    return _table("Error", ["norm", "error"], rows, note)
+    return table("Error", ["norm", "error"], rows, note)
 
 
 def _ways(data: xr.Dataset) -> dict[str, Any] | None:
@@ -138,11 +141,11 @@ def _ways(data: xr.Dataset) -> dict[str, Any] | None:
     for place, name in enumerate(data[METHODS].values):
         error, seconds = float(data[ERROR].values[place]), _at(data, SECONDS, place)
         parameters = _at(data, PARAMETERS, place)
-        told = [figure(error) if np.isfinite(error) else "–", _time(seconds) if np.isfinite(seconds) else "–"]
+        told = [figure(error) if np.isfinite(error) else "–", time_words(seconds) if np.isfinite(seconds) else "–"]
         rows.append([str(name), *told, f"{parameters:,.0f}" if np.isfinite(parameters) else "–"])
     note = "– : cannot be used here."
     missing = any("–" in row[1:] for row in rows)
-    return _table("Other ways", ["way", "relative L2", "time", "unknowns"], rows, note if missing else "")
+    return table("Other ways", ["way", "relative L2", "time", "unknowns"], rows, note if missing else "")
 
 
 def _at(data: xr.Dataset, name: str, place: int) -> float:
@@ -152,21 +155,27 @@ def _at(data: xr.Dataset, name: str, place: int) -> float:
 def _frequencies(data: xr.Dataset) -> dict[str, Any] | None:
     if "error_by_frequency" not in data:
         return None
-    errors, shares = np.asarray(data["error_by_frequency"].values, float), _shares(data)
-    carried = np.flatnonzero(np.isfinite(errors) & (shares >= NOTICEABLE))
-    strongest = np.sort(carried[np.argsort(-shares[carried], kind="stable")[:SHOWN]])
+    errors, shares = np.asarray(data["error_by_frequency"].values, float), power_shares(data)
+    strongest, left = strongest_frequencies(errors, shares)
     if not len(strongest):
         return None
     rows = [
         [f"{float(data[FREQUENCY].values[k]):.3g}", f"{100 * shares[k]:.2g} %", figure(float(errors[k]))]
         for k in strongest
     ]
-    left = len(carried) - len(strongest)
     note = f"{left} more frequencies have less power." if left else ""
-    return _table("Error per frequency", ["cycles per unit", "share of power", "relative error"], rows, note)
+    return table("Error per frequency", ["cycles per unit", "share of power", "relative error"], rows, note)
 
 
-def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], note: str) -> dict[str, Any]:
+def strongest_frequencies(errors: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, int]:
+    """Which frequencies to tell, those of most power in their order, and how many more have a noticeable one."""
+    carried = np.flatnonzero(np.isfinite(errors) & (shares >= NOTICEABLE))
+    strongest = np.sort(carried[np.argsort(-shares[carried], kind="stable")[:SHOWN]])
+    return strongest, len(carried) - len(strongest)
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], note: str) -> dict[str, Any]:
+    """A table as plain data, for the terminal and the page."""
     return {"title": title, "columns": list(columns), "rows": [list(row) for row in rows], "note": note}
 
 
@@ -191,7 +200,7 @@ def _advice(data: xr.Dataset, made: dict[str, Any]) -> str:
         name, least, seconds = better
         return (
             f"Do not train a network for this: {name} {'reaches' if not name.endswith('s') else 'reach'} "
-            f"{figure(least)} in {_time(seconds)}."
+            f"{figure(least)} in {time_words(seconds)}."
         )
     if made.get("converged") is False or (np.isfinite(error) and error > GOOD):
         worst = _worst(data)
