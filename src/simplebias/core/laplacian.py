@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from simplebias.core.trigonometry import NAMES, sincos
+from simplebias.core.trigonometry import simplebias_sincos
 from simplebias.core.types import Array, Point
 
 Triple = tuple[Array, Array, Array]
@@ -74,19 +74,20 @@ def _forward_laplacian() -> Callable[..., Any]:
     """That of folx, to which the fast sine and cosine are made known."""
     folx: Any = importlib.import_module("folx")
 
-    for which, name in enumerate(NAMES):
-        folx.register_function(name, functools.partial(_of_sine, which))
+    folx.register_function("simplebias_sincos", _of_sincos)
     return folx.forward_laplacian
 
 
-def _of_sine(which: int, args: Any, kwargs: Any, sparsity_threshold: int) -> Any:
-    """`sin(h), cos(h) J, cos(h) L - sin(h) Σ J²`, or the same a quarter later."""
+def _of_sincos(args: Any, kwargs: Any, sparsity_threshold: int) -> list[Any]:
+    """`sin(h), cos(h) J, cos(h) L - sin(h) Σ J²`, and the same a quarter later."""
     (inner,) = args
-    sine, cosine = sincos(inner.x)
-    value, slope = (sine, cosine) if which == 0 else (cosine, -sine)
-    jacobian = inner.jacobian.data
-    laplacian = slope * inner.laplacian - value * jnp.sum(jacobian**2, axis=0)
-    return type(inner)(value, inner.jacobian._replace(data=slope * jacobian), laplacian)
+    sine, cosine = simplebias_sincos(inner.x)
+    jacobian, found = inner.jacobian.data, []
+    square = jnp.sum(jacobian**2, axis=0)
+    for value, slope in ((sine, cosine), (cosine, -sine)):
+        laplacian = slope * inner.laplacian - value * square
+        found.append(type(inner)(value, inner.jacobian._replace(data=slope * jacobian), laplacian))
+    return found
 
 
 __all__ = ["twice_forward", "value_gradient_laplacian"]

@@ -13,9 +13,6 @@ from jax.custom_batching import custom_vmap
 
 from simplebias.core.types import Array, ArrayLike
 
-NAMES = ("simplebias_sin", "simplebias_cos")
-"""Functions that `simplebias.core.laplacian` knows by their names."""
-
 
 class _Numbers(NamedTuple):
     """Pieces of π/2, coefficients of the polynomials from the highest, and the largest argument they are good for."""
@@ -76,7 +73,7 @@ def sincos(x: ArrayLike) -> tuple[Array, Array]:
     array = jnp.asarray(x)
     if array.dtype not in _PRECISIONS:
         return jnp.sin(array), jnp.cos(array)
-    return _ruled(array)
+    return simplebias_sincos(array)
 
 
 def sin(x: ArrayLike) -> Array:
@@ -92,7 +89,7 @@ def sin(x: ArrayLike) -> Array:
         >>> float(sin(0.0))
         0.0
     """
-    return simplebias_sin(jnp.asarray(x))
+    return sincos(x)[0]
 
 
 def cos(x: ArrayLike) -> Array:
@@ -108,19 +105,13 @@ def cos(x: ArrayLike) -> Array:
         >>> float(cos(0.0))
         1.0
     """
-    return simplebias_cos(jnp.asarray(x))
-
-
-@jax.jit
-def simplebias_sin(x: Array) -> Array:
-    """The first of `NAMES`."""
-    return sincos(x)[0]
-
-
-@jax.jit
-def simplebias_cos(x: Array) -> Array:
-    """The second of `NAMES`."""
     return sincos(x)[1]
+
+
+@jax.jit
+def simplebias_sincos(x: Array) -> tuple[Array, Array]:
+    """By its name `simplebias.core.laplacian` knows it."""
+    return _ruled(x)
 
 
 @jax.custom_jvp

@@ -10,7 +10,7 @@ import numpy as np
 
 from simplebias.core.errors import InputError, check_positive
 from simplebias.core.snapshot import Neurons, ShowsNeurons, wants_key
-from simplebias.core.trigonometry import cos, sin
+from simplebias.core.trigonometry import sincos
 from simplebias.core.types import Array, ArrayLike, Float, Key, Network, Output
 from simplebias.networks.dense import _default_dtype
 from simplebias.networks.initialisation import Initialisation
@@ -87,7 +87,7 @@ class FourierFeatures(eqx.Module):
         """Features of one point: all cosines, then all sines."""
         _check_point(point, self.inputs)
         phases = 2 * math.pi * (jax.lax.stop_gradient(self.frequencies) @ point)
-        return jnp.concatenate([cos(phases), sin(phases)])
+        return jnp.concatenate(sincos(phases)[::-1])
 
 
 class PositionalEncoding(eqx.Module):
@@ -130,7 +130,7 @@ class PositionalEncoding(eqx.Module):
         _check_point(point, self.inputs)
         octaves = jnp.asarray(math.pi * 2.0 ** np.arange(self.octaves), jnp.result_type(point, 1.0))
         phases = (octaves[:, None] * point).ravel()
-        parts = [sin(phases), cos(phases)]
+        parts = list(sincos(phases))
         return jnp.concatenate([point, *parts] if self.with_inputs else parts)
 
 
@@ -201,7 +201,7 @@ class SoftFourierMapping(eqx.Module):
         """Features of one point: all cosines, then all sines."""
         _check_point(point, self.inputs)
         phases = self.layer(point)
-        return self.relaxation * jnp.concatenate([cos(phases), sin(phases)])
+        return self.relaxation * jnp.concatenate(sincos(phases)[::-1])
 
 
 class Encoded(eqx.Module):

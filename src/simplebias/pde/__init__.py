@@ -7,6 +7,7 @@ from simplebias.pde.finite_differences import LatticeSolution, finite_difference
 from simplebias.pde.finite_elements import FiniteElements, finite_elements
 from simplebias.pde.geometry import Domain
 from simplebias.pde.holed_squares import square_with_discs, square_with_ellipse
+from simplebias.pde.last_layer import last_layer
 from simplebias.pde.losses import Residual, Ritz, staged_weight
 from simplebias.pde.losses_hard import HardBoundary
 from simplebias.pde.multigrid import multigrid
@@ -14,7 +15,8 @@ from simplebias.pde.polygons import Polygon
 from simplebias.pde.problems import Problem, field_values, zero
 from simplebias.pde.problems_elliptic import Elliptic, Helmholtz, PLaplacian, Poisson, PoissonBoltzmann
 from simplebias.pde.random_features import RandomFeatures, random_features
-from simplebias.pde.ready import poisson_bump, poisson_tones
+from simplebias.pde.ready import READY, ready
+from simplebias.pde.ready_tones import poisson_bump, poisson_tones
 from simplebias.pde.ritz_galerkin import GreenSum, RitzGalerkin, ritz_galerkin, ritz_galerkin_limit
 from simplebias.pde.sampling import BoundaryPoints
 from simplebias.pde.shapes import Ball, Ellipsoid
@@ -22,6 +24,7 @@ from simplebias.pde.sines import sine_coefficients, sine_error_measure, sine_ser
 from simplebias.pde.solvers import gauss_seidel, jacobi, jacobi_factor
 
 __all__ = [
+    "READY",
     "Ball",
     "BoundaryPoints",
     "Box",
@@ -54,10 +57,12 @@ __all__ = [
     "gauss_seidel",
     "jacobi",
     "jacobi_factor",
+    "last_layer",
     "multigrid",
     "poisson_bump",
     "poisson_tones",
     "random_features",
+    "ready",
     "relative_h1",
     "relative_l2",
     "relative_max",

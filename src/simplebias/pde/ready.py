@@ -1,68 +1,70 @@
 """Problems with names, ready to be solved."""
 
-import jax.numpy as jnp
+import functools
+from collections.abc import Callable
+from types import MappingProxyType
 
-from simplebias.core.types import Point, Scalar
-from simplebias.pde.domains import Box
-from simplebias.pde.problems_elliptic import Poisson
+from simplebias.core.errors import check_choice
+from simplebias.pde import ready_boltzmann as boltzmann
+from simplebias.pde import ready_oscillating as coefficients
+from simplebias.pde import ready_waves as waves
+from simplebias.pde.problems import Problem
+from simplebias.pde.ready_tones import poisson_bump, poisson_tones
+
+_FUNCTIONS: dict[str, Callable[[], Problem]] = {
+    "boltzmann-1d": boltzmann.boltzmann_1d,
+    "boltzmann-two-scale": waves.boltzmann_two_scale,
+    "bump": poisson_bump,
+    "bumpy-ball": boltzmann.bumpy_ball,
+    **{f"coefficients-{number}": functools.partial(coefficients.coefficients, number) for number in range(1, 7)},
+    "concentrated": boltzmann.concentrated,
+    "dielectric-ball": boltzmann.dielectric_ball,
+    "discs-7": functools.partial(waves.discs, 7),
+    "discs-15": functools.partial(waves.discs, 15),
+    "exponentials": waves.exponentials,
+    "helmholtz": waves.helmholtz,
+    "holes-7": functools.partial(waves.holes, 7),
+    "holes-15": functools.partial(waves.holes, 15),
+    "oscillating": coefficients.oscillating,
+    "oscillating-p3": functools.partial(coefficients.oscillating, 3),
+    "oscillating-p5": functools.partial(coefficients.oscillating, 5),
+    "oscillating-p8": functools.partial(coefficients.oscillating, 8),
+    "oscillating-fine": functools.partial(coefficients.oscillating, 2, 0.01),
+    "oscillating-fine-p3": functools.partial(coefficients.oscillating, 3, 0.01),
+    "oscillating-fine-p5": functools.partial(coefficients.oscillating, 5, 0.01),
+    "oscillating-fine-p8": functools.partial(coefficients.oscillating, 8, 0.01),
+    "poisson-3d": waves.poisson_3d,
+    "poisson-10d-ball": boltzmann.poisson_10d_ball,
+    "poisson-10d-cube": waves.poisson_10d_cube,
+    "sines-7": functools.partial(waves.sines, 7),
+    "sines-15": functools.partial(waves.sines, 15),
+    "three-scale": coefficients.three_scale,
+    "tones": poisson_tones,
+    "two-scale": waves.two_scale,
+    "waves-3d": waves.waves_3d,
+}
+READY = MappingProxyType(_FUNCTIONS)
+"""Problems by name: functions without arguments, whose first line says what they are."""
 
 
-def poisson_tones() -> Poisson:
-    """The problem with which networks and Jacobi iteration are compared: four tones on (-1, 1).
+def ready(name: str) -> Problem:
+    """A problem by its name.
 
-    `-u'' = sin x + 4 sin 4x - 8 sin 8x + 16 sin 24x`, `u(±1) = 0`, solved by
-    `u = sin x + sin(4x)/4 - sin(8x)/8 + sin(24x)/36` plus the straight line that makes it vanish at both ends. As u is
-    odd, only even sine modes are in it.
+    Args:
+        name: one of `READY`.
 
     Returns:
-        The problem with its exact solution.
+        The problem; the same object every time, so that nothing is compiled again.
 
-    References:
-        Xu, Zhang, Luo, Xiao, Ma, arXiv:1901.06523.
-
-    Example:
-        >>> [f"{value:.4f}" for value in poisson_tones().exact_values([0.0, 0.5]).ravel()]
-        ['0.0000', '0.5347']
-    """
-    return Poisson(Box(-1, 1), _tones_source, exact=_tones_exact)
-
-
-def poisson_bump() -> Poisson:
-    """The problem on which Ritz-Galerkin with few samples is compared with a network: a bump's source on (-1, 1).
-
-    `-u'' = -(4x³ - 6x) exp(-x²)`, `u(±1) = 0`, solved by `u = x (exp(-x²) - exp(-1))`.
-
-    Returns:
-        The problem with its exact solution.
-
-    References:
-        Wang, Xu, Zhang, Zhang, arXiv:2002.07989.
+    Raises:
+        InputError: for an unknown name, with the nearest.
 
     Example:
-        >>> [f"{value:.4f}" for value in poisson_bump().exact_values([0.0, 0.5, 1.0]).ravel()]
-        ['0.0000', '0.2055', '0.0000']
+        >>> ready("sines-7").domain
+        Box(low=(-1.0, -1.0), high=(1.0, 1.0))
     """
-    return Poisson(Box(-1, 1), _bump_source, exact=_bump_exact)
+    check_choice(name, "problem", READY)
+    return READY[name]()
 
 
-def _tones_source(point: Point) -> Scalar:
-    x = point[0]
-    return jnp.sin(x) + 4 * jnp.sin(4 * x) - 8 * jnp.sin(8 * x) + 16 * jnp.sin(24 * x)
-
-
-def _tones(x: Scalar) -> Scalar:
-    return jnp.sin(x) + jnp.sin(4 * x) / 4 - jnp.sin(8 * x) / 8 + jnp.sin(24 * x) / 36
-
-
-def _tones_exact(point: Point) -> Scalar:
-    return _tones(point[0]) - _tones(jnp.ones_like(point[0])) * point[0]  # odd: the line goes through zero
-
-
-def _bump_source(point: Point) -> Scalar:
-    x = point[0]
-    return -(4 * x**3 - 6 * x) * jnp.exp(-(x**2))
-
-
-def _bump_exact(point: Point) -> Scalar:
-    x = point[0]
-    return x * (jnp.exp(-(x**2)) - jnp.exp(-jnp.ones_like(x)))
+__all__ = ["READY", "ready"]
