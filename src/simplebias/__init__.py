@@ -82,6 +82,7 @@ _ROOMS = (
     "pde",
     "reports",
     "sweeps",
+    "torch",
     "training",
 )
 

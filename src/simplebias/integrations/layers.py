@@ -8,12 +8,12 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-
 import torch
+from torch import nn
+
 from simplebias.core.errors import InputError, check_choice
 from simplebias.core.snapshot import Neurons
 from simplebias.integrations.modules import call, taken
-from torch import nn
 
 LINKED = 8
 """Points on which it is found out which layer reads which."""

@@ -7,10 +7,10 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-
 import torch
-from simplebias.core.errors import InputError
 from torch import nn
+
+from simplebias.core.errors import InputError
 
 WRAPPERS = ("DataParallel", "DistributedDataParallel")
 """Classes that hold the model in `module`."""

@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-
 import torch
+from torch import nn
+
 from simplebias.core.errors import InputError, as_array, as_points, as_values, check_choice
 from simplebias.data import Sample, complete
 from simplebias.integrations.modules import mapped, size_of, taken
 from simplebias.observation.preparation import Prepared
-from torch import nn
 
 KINDS = ("auto", "values", "logits", "probabilities")
 """What a model's outputs may be."""

@@ -51,7 +51,7 @@ def plan(steps: int | None) -> tuple[Schedule, Schedule, Schedule, int]:
 
     Example:
         >>> [len(one(1000)) for one in plan(1000)[:3]]
-        [49, 19, 10]
+        [51, 19, 11]
     """
     if steps is None:
         often, rarely, seldom = map(decades, (OFTEN, RARELY, SELDOM))

@@ -8,8 +8,9 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
-
 import torch
+from torch import nn
+
 from simplebias.condensation import (
     cosine_similarity_measure,
     effective_features_measure,
@@ -29,7 +30,6 @@ from simplebias.integrations.summary import summarise_watch
 from simplebias.integrations.timing import plan
 from simplebias.integrations.writers import Writer, pictures, scalars
 from simplebias.observation.instruments import DRAWN_NEURONS, choose_for_outputs
-from torch import nn
 
 FLUSH = 10.0
 """Seconds between two writes to disk."""
