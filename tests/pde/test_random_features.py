@@ -1,17 +1,21 @@
 """Least squares on random waves against exact solutions, on boxes and domains with holes, and its own account of it."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from simplebias.core import InputError
+from simplebias.networks import MLP, Affine, SubspaceNet
 from simplebias.pde import (
     Ball,
     Box,
     Elliptic,
+    HardBoundary,
     PLaplacian,
     Poisson,
+    last_layer,
     random_features,
     square_with_ellipse,
 )
@@ -127,3 +131,47 @@ def test_too_few_waves_say_so_and_calls_agree_with_values(key):
 def test_bad_input_is_named(problem, options, named, key):
     with pytest.raises(InputError, match=named):
         random_features(problem, **options, key=key)
+
+
+@pytest.mark.parametrize("kind", ["hard", "several", "added"])
+def test_a_last_layer_is_exact_where_the_solution_is_in_reach(kind, key):
+    """Features among which are those that the solution is made of."""
+    exact = lambda x: jnp.sin(3 * x[0] + 1) - 0.5 * jnp.sin(2 * x[0])
+    problem = Poisson(
+        Box(0, 2), lambda x: 9 * jnp.sin(3 * x[0] + 1) - 2 * jnp.sin(2 * x[0]), boundary=exact, exact=exact
+    )
+    one, other = jax.random.split(key)
+    network = MLP(1, 1, 6, 1, activation="sin", key=one)
+    known = Affine(jnp.array([[3.0], [2.0], [1.0], [0.5], [4.0], [5.0]]), jnp.array([1.0, 0, 0, 0, 0, 0]))
+    network = eqx.tree_at(lambda one: one.layers[0], network, known)
+    if kind == "several":
+        network = SubspaceNet(MLP(1, 1, 4, 1, activation="sin", key=other), network)
+    if kind == "added":
+        network = HardBoundary(MLP(1, 1, 30, 1, activation="sin", key=other), factor=lambda x: x[0] * (2 - x[0]))
+        network = eqx.tree_at(lambda one: one.network.layers[0].weight, network, 4 * network.network.layers[0].weight)
+        problem = Poisson(Box(0, 2), lambda x: 9 * jnp.sin(3 * x[0]))
+    finished = last_layer(network, problem, points=200, key=key)
+    with jax.enable_x64(True):
+        points = jnp.linspace(0, 2, 50)[:, None]
+        found = jax.vmap(finished)(points)[:, 0]
+        if kind == "added":
+            line = jnp.sin(6.0) * points[:, 0] / 2
+            np.testing.assert_allclose(found, jnp.sin(3 * points[:, 0]) - line, atol=1e-5)
+        else:
+            np.testing.assert_allclose(found, jax.vmap(exact)(points), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("network", "problem", "named"),
+    [
+        (lambda x: x, two_scale(), "layers"),
+        (MLP(1, 1, 4, 1, activation="relu", key=jax.random.key(0)), two_scale(), "derivative"),
+        (MLP(1, 1, 4, 1, key=jax.random.key(0)), PLaplacian(Box(0, 1), lambda x: x[0], exponent=3), "linear"),
+        (MLP(1, 2, 4, 1, key=jax.random.key(0)), two_scale(), "one output"),
+    ],
+)
+def test_a_last_layer_that_cannot_be_solved_for_is_refused(network, problem, named, key):
+    with pytest.raises(InputError, match=named):
+        last_layer(network, problem, key=key)
+    with pytest.raises(InputError, match="affine"):
+        last_layer(MLP(1, 1, 4, 1, key=key), two_scale(), where=lambda one: one.layers[0], key=key)
