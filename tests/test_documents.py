@@ -11,11 +11,12 @@ import doctest
 import importlib
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from simplebias.cli import app
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [file for file in [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))] if file.is_file()]
@@ -67,14 +68,10 @@ def run_python(block: Block, name: str, namespace: dict) -> None:
         exec(compile("\n" * (block.line - 1) + block.code, name, "exec"), namespace)
 
 
-def run_console(block: Block, name: str, folder: Path) -> None:
+def run_console(block: Block, name: str) -> None:
     for words in commands(block.code):
-        command = [sys.executable, "-m", "simplebias.cli", *words[1:], *block.options]
-        answer = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
-        )
-        said = f"{name}, line {block.line}: {shlex.join(words)}\n{answer.stdout}{answer.stderr}"
-        assert answer.returncode == 0, said
+        answer = CliRunner().invoke(app, [*words[1:], *block.options])
+        assert answer.exit_code == 0, f"{name}, line {block.line}: {shlex.join(words)}\n{answer.output}"
 
 
 def cases() -> list:
@@ -97,7 +94,7 @@ def test_the_code_of_a_document_runs(file, to_run, tmp_path, monkeypatch):
         if block.language == "python":
             run_python(block, file.name, namespace)
         else:
-            run_console(block, file.name, tmp_path)
+            run_console(block, file.name)
 
 
 @pytest.mark.parametrize("file", DOCUMENTS, ids=lambda file: file.name)
