@@ -35,6 +35,7 @@ from simplebias.fitting.summary import summarise_fit
 from simplebias.fitting.updating import Annealed, Both, muon_and_adam
 from simplebias.networks import MLP
 from simplebias.observation import read_again
+from simplebias.observation.instruments import Instruments
 from simplebias.observation.observe import SPECIFICATION, _as_sample, _data_card, precision
 from simplebias.observation.options import Options
 from simplebias.observation.preparation import Prepared, fingerprint, prepare
@@ -181,13 +182,13 @@ class _Fit:
         fitted, plain = network, self.plain(network) if self.options.plain else None
         run = None
         for number in range(1, ROUNDS if adaptive else 1):
-            run = self._train(Beside(fitted, None), max(share, 1), self._folder(number))
+            run = self._call(Beside(fitted, None), max(share, 1), self._folder(number), looked_at=False)
             if run.outcome is Outcome.INTERRUPTED:
                 return self._finish(run, report)
             fitted = self._more(run.network.fitted)
         if adaptive:
             plain = self.plain(fitted) if self.options.plain else None
-        run = self._train(Beside(fitted, plain), steps, self.out)
+        run = self._call(Beside(fitted, plain), steps, self.out)
         return self._finish(run, report)
 
     def _folder(self, number: int) -> Path | None:
@@ -232,9 +233,9 @@ class _Fit:
         if self.resume and self.out is not None and (known := read_marker(self.out)["provenance"].get("steps")):
             return int(known)
         both = Beside(network, self.plain(network) if self.options.plain else None)
-        self._call(both, TIMED, None, quiet=True)
+        self._call(both, TIMED, None, looked_at=False)
         began = time.perf_counter()
-        self._call(both, TIMED, None, quiet=True)
+        self._call(both, TIMED, None, looked_at=False)
         steps = max(TIMED, int(self.options.seconds * TIMED / (time.perf_counter() - began)))
         if self.out is not None:
             described = Run(data=_no_data(), provenance=provenance(self.specification) | {"steps": steps})
@@ -242,10 +243,7 @@ class _Fit:
             write_description(self.out, described)
         return steps
 
-    def _train(self, both: Beside, steps: int, folder: Path | None) -> Run:
-        return self._call(both, steps, folder, quiet=False)
-
-    def _call(self, both: Beside, steps: int, folder: Path | None, *, quiet: bool) -> Run:
+    def _call(self, both: Beside, steps: int, folder: Path | None, *, looked_at: bool = True) -> Run:
         dtype = jnp.result_type(float)
         points, targets = self.scaled
         held = self.prepared.validation
@@ -254,21 +252,21 @@ class _Fit:
         inner = Gradient(muon_and_adam(float(rate)), batch or None)
         known = (jnp.asarray(self.prepared.points[held], dtype), jnp.asarray(self.prepared.targets[held], dtype))
         updater = Annealed(inner, jnp.asarray(steps), *(known if len(held) else (None, None)))
-        instruments = looks(self.prepared, self.watched, plain=both.plain is not None)
+        instruments = looks(self.prepared, self.watched, plain=both.plain is not None) if looked_at else Instruments()
         return train(
             both,
             Both(jnp.asarray(points, dtype), jnp.asarray(targets, dtype)),
             key=jax.random.key(self.options.seed),
             updater=updater,
             steps=steps,
-            measures={} if quiet else instruments.records,
+            measures=instruments.records,
             points=self.prepared.points.astype(dtype),
             out=folder,
             specification=self.specification,
             details={"data": _data_card(self.prepared), "steps": steps},
-            constants=None if quiet else instruments.constants(),
+            constants=instruments.constants(),
             resume=folder is not None and (folder / "run.json").is_file(),
-            progress=False if quiet else self.progress,
+            progress=self.progress if looked_at or folder is not None else False,
             throw=False,
         )
 

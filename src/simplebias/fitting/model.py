@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-import jax
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
@@ -77,7 +77,7 @@ class Model:
         return found * self.stretch + self.shift
 
 
-_evaluate = jax.jit(evaluate)
+_evaluate = eqx.filter_jit(evaluate)
 
 
 def model_of(network: Any, prepared: Prepared) -> Model:
