@@ -1,0 +1,230 @@
+"""What `solve` decides where the user leaves it open: the loss, how the boundary is met, points, and the network."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from simplebias.core.errors import InputError, check_choice, check_positive
+from simplebias.core.task import Task
+from simplebias.core.types import Key, Network, Point, Points, Scalar
+from simplebias.pde import Ball, Box, HardBoundary, Lattice, Problem, Residual, Ritz
+from simplebias.solving.networks import NETWORKS, parameter_count, small_network
+from simplebias.solving.scales import scales_for
+
+LOSSES = ("auto", "residual", "ritz")
+BOUNDARIES = ("auto", "hard", "penalty", "nitsche")
+METHODS = ("auto", "gauss-newton", "adam", "both")
+LARGEST = 4000
+"""Parameters up to which a matrix of all of them is made."""
+INSIDE, EDGE = 2.6, 0.5
+"""Points inside and on the boundary for each parameter."""
+ENERGY_POINTS = 8
+"""Points inside for each parameter where an energy is an integral over them."""
+NITSCHE = 8.0
+"""β of Nitsche's term, over the highest angular frequency of the scales."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Choices:
+    """All that a training needs, and why it is as it is.
+
+    Args:
+        problem: what is solved.
+        solution: a network, or one made to meet the boundary values.
+        loss: `residual` or `ritz`.
+        boundary: `hard`, `penalty` or `nitsche`.
+        method: `gauss-newton`, `adam` or `both`.
+        scales: of the network.
+        size: mean square of the source and of the values on the boundary, by which a residual is measured.
+        description: of the network, as plain data; empty for one that was given.
+    """
+
+    problem: Problem
+    solution: Network
+    loss: str
+    boundary: str
+    method: str
+    scales: tuple[float, ...]
+    size: float
+    description: dict[str, Any]
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers are trained."""
+        return parameter_count(self.solution)
+
+    def task(self, points: int | None, *, key: Key, resample: bool = False) -> Task:
+        """The loss at points: the same in every step, or others.
+
+        Args:
+            points: inside; by default as many as the parameters ask for.
+            key: random key of the points.
+            resample: whether each step has others.
+
+        Returns:
+            The task.
+        """
+        if self.loss == "ritz":
+            return self._energy(points, key, resample)
+        count = max(int(INSIDE * self.parameters), 256) if points is None else points
+        options: dict[str, Any] = {"boundary": self.boundary, "key": key, "resample": resample}
+        if self.boundary != "hard":
+            options["boundary_count"] = max(int(EDGE / INSIDE * count), 64)
+        return Residual(self.problem, count=count, **options)
+
+    def _energy(self, points: int | None, key: Key, resample: bool) -> Ritz:
+        domain = self.problem.domain
+        count = max(ENERGY_POINTS * self.parameters, 2048) if points is None else points
+        options: dict[str, Any] = {"boundary": self.boundary, "key": key}
+        if self.boundary != "hard":
+            options["boundary_count"] = max(count // 8, 64)
+            highest = 2 * np.pi * max(self.scales, default=1.0)
+            options["boundary_weight"] = NITSCHE * highest if self.boundary == "nitsche" else 1e3
+        if isinstance(domain, Box) and domain.inputs <= 2 and not resample:
+            return Ritz(self.problem, _midpoints(domain, count), **options)
+        return Ritz(self.problem, count=count, resample=resample, **options)
+
+
+def choose(
+    problem: Problem,
+    *,
+    network: str | Network | None,
+    parameters: int | None,
+    scales: Any,
+    loss: str,
+    boundary: str,
+    method: str,
+    key: Key,
+) -> Choices:
+    """Decide what is left open.
+
+    Args:
+        problem: what is solved.
+        network: `multi-scale`, `plain`, or a network of the user's own.
+        parameters: about how many.
+        scales: `auto`, or numbers.
+        loss: `auto`, `residual` or `ritz`.
+        boundary: `auto`, `hard`, `penalty` or `nitsche`.
+        method: `auto`, `gauss-newton`, `adam` or `both`.
+        key: random key of the network.
+
+    Returns:
+        The choices.
+
+    Raises:
+        InputError: for names that are none, and combinations that do not go together.
+    """
+    for value, name, known in ((loss, "loss", LOSSES), (boundary, "boundary", BOUNDARIES), (method, "method", METHODS)):
+        check_choice(value, name, known)
+    drawn, placed = jax.random.split(key)
+    loss = _loss(problem) if loss == "auto" else loss
+    square, held = _sizes(problem, placed)
+    boundary = _boundary(problem, loss, held) if boundary == "auto" else boundary
+    if loss == "residual" and boundary == "nitsche":
+        raise InputError(
+            "boundary='penalty' or 'hard' with loss='residual'", "'nitsche'", "Nitsche's is for loss='ritz'."
+        )
+    found = _scales(problem, scales, placed)
+    made, description = _network(problem, network, parameters, found, drawn)
+    solution = _hard(made, problem) if boundary == "hard" else made
+    if method == "auto":
+        method = "gauss-newton" if parameter_count(solution) <= LARGEST else "adam"
+    return Choices(problem, solution, loss, boundary, method, found, square or held or 1.0, description)
+
+
+def _loss(problem: Problem) -> str:
+    """The residual where it is linear and everywhere defined, the energy elsewhere."""
+    if problem.smooth and (problem.linear or not problem.has_energy):
+        return "residual"
+    if not problem.has_energy:
+        raise InputError("a problem with an energy or with smooth coefficients", problem.name, "Smooth the jumps.")
+    return "ritz"
+
+
+def _sizes(problem: Problem, key: Key) -> tuple[float, float]:
+    """Mean squares of the source and of the values on the boundary."""
+    inside = problem.source_values(problem.domain.sample(1024, key=key))
+    edge = problem.boundary_values(problem.domain.sample_boundary(256, key=key).points)
+    return float(jnp.mean(inside**2)), float(jnp.mean(edge**2))
+
+
+def _boundary(problem: Problem, loss: str, held: float) -> str:
+    """Hard where a smooth function vanishes on the boundary and the values are zero, or are two numbers."""
+    domain = problem.domain
+    if domain.inputs == 1 and isinstance(domain, Box):
+        return "hard"
+    if held == 0 and (isinstance(domain, Ball) or (isinstance(domain, Box) and domain.inputs <= 3)):
+        return "hard"
+    return "penalty" if loss == "residual" else "nitsche"
+
+
+def _hard(network: Network, problem: Problem) -> HardBoundary:
+    if isinstance(network, HardBoundary):
+        return network
+    domain = problem.domain
+    if domain.inputs == 1 and isinstance(domain, Box):
+        return HardBoundary(network, domain, lift=Line(problem))
+    edge = problem.boundary_values(domain.sample_boundary(256, key=jax.random.key(0)).points)
+    if bool(jnp.any(edge != 0)):
+        raise InputError(
+            "values of zero on the boundary for boundary='hard'",
+            "others",
+            "Take 'penalty', or give a HardBoundary with lift=.",
+        )
+    return HardBoundary(network, domain)
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """The straight line between the two boundary values of an interval.
+
+    Args:
+        problem: on an interval.
+    """
+
+    problem: Problem
+
+    def __call__(self, point: Point) -> Scalar:
+        """Its value at one point."""
+        (low,), (high,) = self.problem.box.low, self.problem.box.high
+        place = (point[0] - low) / (high - low)
+        ends = [self.problem.boundary(jnp.array([end], point.dtype)) for end in (low, high)]
+        return (1 - place) * ends[0] + place * ends[1]
+
+
+def _scales(problem: Problem, scales: Any, key: Key) -> tuple[float, ...]:
+    if isinstance(scales, str):
+        check_choice(scales, "scales", ("auto",))
+        return scales_for(problem, key=key)
+    found = tuple(float(one) for one in np.atleast_1d(np.asarray(scales, float)))
+    if not all(np.isfinite(one) and one > 0 for one in found):
+        raise InputError("scales='auto' or numbers above zero", repr(scales))
+    return found
+
+
+def _network(
+    problem: Problem, network: Any, parameters: int | None, scales: tuple[float, ...], key: Key
+) -> tuple[Network, dict[str, Any]]:
+    if network is not None and not isinstance(network, str):
+        if not callable(network):
+            raise InputError(f"a network, or one of {NETWORKS}", repr(network))
+        if parameters is not None:
+            raise InputError("no parameters= beside a network", repr(parameters), "Its size is its own.")
+        return network, {}
+    if parameters is not None:
+        check_positive(parameters, "parameters", integer=True)
+    kind = network or "multi-scale"
+    options = {"kind": kind, "parameters": parameters}
+    made = small_network(problem.domain.inputs, scales, key=key, **options)
+    return made, options | {"inputs": problem.domain.inputs, "scales": list(scales)}
+
+
+def _midpoints(box: Box, count: int) -> Points:
+    """Centres of even cells: as a mean of a smooth function the error falls with the square of their size."""
+    cells = max(int(np.ceil(count ** (1 / box.inputs))), 2)
+    fine = Lattice(box, 2 * cells).ticks
+    along = [tick[1::2] for tick in fine]
+    return jnp.asarray(np.stack(np.meshgrid(*along, indexing="ij"), axis=-1).reshape(-1, box.inputs), dtype=float)

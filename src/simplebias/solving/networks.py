@@ -1,0 +1,78 @@
+"""Small networks of sines for Gauss-Newton, with the frequencies that an equation needs from the start."""
+
+import math
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from simplebias.core.errors import check_choice, check_positive
+from simplebias.core.types import Key, Network
+from simplebias.networks import MLP, MultiScale
+
+NETWORKS = ("multi-scale", "plain")
+"""Networks by name."""
+PARAMETERS = {1: 700, 2: 1200}
+"""Parameters by the number of inputs, where none are asked for; 1400 for three and more."""
+
+
+def small_network(
+    inputs: int, scales: Sequence[float], *, kind: str = "multi-scale", parameters: int | None = None, key: Key
+) -> Network:
+    """A network of two hidden layers, small enough for a matrix of all parameters.
+
+    `multi-scale`: sines, `MultiScale` of version 1, whose phases are spread over a whole turn in every layer, so that
+    it has no parity. `plain`: tanh without scales, of the same size.
+
+    Args:
+        inputs: number of inputs.
+        scales: factors of the inputs, each for as many neurons of the first layer.
+        kind: `multi-scale` or `plain`.
+        parameters: about how many; by default 700, 1200 and 1400 for one, two and more inputs.
+        key: random key of the weights.
+
+    Returns:
+        The network, with one output.
+
+    Raises:
+        InputError: for an unknown kind or a size that is not above zero.
+
+    Example:
+        >>> network = small_network(1, (1.0, 4.0, 16.0), parameters=300, key=jax.random.key(0))
+        >>> sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(network, eqx.is_inexact_array)))
+        303
+    """
+    check_choice(kind, "network", NETWORKS)
+    count = PARAMETERS.get(inputs, 1400) if parameters is None else parameters
+    check_positive(count, "parameters", integer=True)
+    linear = inputs + 3  # width² + (inputs + 3) width + 1 parameters
+    width = max(round((-linear + math.sqrt(linear**2 + 4 * max(count - 1, 0))) / 2), 2)
+    drawn, turned = jax.random.split(key)
+    if kind == "plain":
+        return MLP(inputs, 1, width, 2, activation="tanh", key=drawn)
+    kept = tuple(scales)[-width:]
+    network = MultiScale(inputs, 1, width, 2, scales=kept, version=1, activation="sin", key=drawn)
+    places = lambda one: [layer.bias for layer in one.inner.layers[:-1]]
+    keys = jax.random.split(turned, 2)
+    phases = [
+        jax.random.uniform(key, bias.shape, bias.dtype, -jnp.pi, jnp.pi)
+        for key, bias in zip(keys, places(network), strict=True)
+    ]
+    return eqx.tree_at(places, network, phases)
+
+
+def parameter_count(network: Network) -> int:
+    """How many numbers are trained.
+
+    Args:
+        network: any.
+
+    Returns:
+        The number of entries of its floating arrays.
+
+    Example:
+        >>> parameter_count(jnp.ones((2, 3)))
+        6
+    """
+    return sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(network, eqx.is_inexact_array)))
