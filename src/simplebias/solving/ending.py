@@ -11,13 +11,22 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from simplebias.core.errors import Outcome
-from simplebias.core.run import DATA, Run, provenance, save_networks, writable, write_description
-from simplebias.core.storage import storage_errors
+from simplebias.core.errors import InputError, Outcome, StorageError
+from simplebias.core.run import (
+    DATA,
+    WEIGHTS,
+    Run,
+    load_network,
+    provenance,
+    save_networks,
+    writable,
+    write_description,
+)
+from simplebias.core.storage import read_marker, storage_errors
 from simplebias.core.task import Task
-from simplebias.core.types import FREQUENCY, INPUT, OUTPUT, POINT, RECORD, Key
-from simplebias.pde import solution_errors
-from simplebias.solving.choices import Choices
+from simplebias.core.types import FREQUENCY, INPUT, OUTPUT, POINT, RECORD, Key, Network
+from simplebias.pde import Problem, ready, solution_errors
+from simplebias.solving.choices import Choices, choose
 from simplebias.solving.drawings import drawings, input_names
 from simplebias.solving.looks import Places, seconds_since
 from simplebias.solving.references import Reference, baselines
@@ -135,6 +144,39 @@ def result_line(run: Run) -> str:
         words += f", {run.outcome.name.lower()}"
     how = ", ".join([f"{made['parameters']} parameters", made["loss"], made["boundary"], made["method"]])
     return f"{made['ready'] or made['problem']}: {words}, in {made['seconds']:.0f} s ({how})"
+
+
+def load_solution(path: str | Path, problem: Problem | None = None) -> Network:
+    """The solution of a run on disk, to be called at new points.
+
+    Args:
+        path: folder of a run of `solve`.
+        problem: what was solved; not needed for a ready problem.
+
+    Returns:
+        A function of one point that gives `(1,)`, in float64 under `jax.enable_x64`.
+
+    Raises:
+        StorageError: if there is no such run.
+        InputError: for a problem that is not named and not given, or a network that was the user's own.
+
+    Example:
+        >>> u = load_solution("runs/waves")  # doctest: +SKIP
+    """
+    made = read_marker(Path(path)).get("provenance", {}).get("solve")
+    if made is None:
+        raise StorageError(f"{path} is no finished run of solve: resume it first")
+    if problem is None:
+        if made["ready"] is None:
+            raise InputError("the problem that was solved", "none", "Give problem=; only ready ones are known by name.")
+        problem = ready(made["ready"])
+    if not made["network"]:
+        raise InputError("a run with a network that solve made", "one of the user's own", "Use Run.load(path, like=…).")
+    options = {"network": made["network"]["kind"], "parameters": made["network"]["parameters"]}
+    options |= {name: made[name] for name in ("scales", "loss", "boundary", "method")}
+    with jax.enable_x64(True):
+        like = choose(problem, **options, key=jax.random.key(0)).solution
+        return load_network(Path(path) / WEIGHTS, like)
 
 
 def _joined(ended: Ended, began: float) -> xr.Dataset:

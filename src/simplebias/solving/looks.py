@@ -149,13 +149,13 @@ def records(problem: Problem, places: Places, at: Schedule) -> dict[str, Record]
         Records by name; without a reference those of the boundary and the clock.
     """
     found = {"clock": Measure(_clock, unit="ms", description="wall clock")}
-    inside, largest = len(places.inside), 1.0
+    largest = 1.0
     if places.exact is not None:
         size = float(np.linalg.norm(places.exact)) or 1.0
         largest = max(float(np.abs(places.exact).max()), float(np.abs(places.given).max())) or 1.0
         shown = {"panel": "error", "scale": "log", "section": "Loss", "long_name": "relative L2 error"}
         found["error"] = Measure(
-            Partial(_error, jnp.asarray(places.exact), size),
+            Partial(_error, jnp.asarray(places.exact), jnp.asarray(size)),
             unit="1",
             description="error in the mean square at the points of the lattice, over the reference",
             attributes=shown,
@@ -164,7 +164,7 @@ def records(problem: Problem, places: Places, at: Schedule) -> dict[str, Record]
             found["frequency_error"] = _by_frequency(problem, places)
     shown = {"panel": "error", "scale": "log", "section": "Loss", "long_name": "boundary error"}
     found["boundary_error"] = Measure(
-        Partial(_edge_error, jnp.asarray(places.given), inside, largest),
+        Partial(_edge_error, jnp.asarray(places.given), jnp.asarray(largest)),
         unit="1",
         description="largest error on the boundary, over the largest value of the reference",
         attributes=shown,
@@ -186,12 +186,12 @@ def _by_frequency(problem: Problem, places: Places) -> Measure:
     )
 
 
-def _error(exact: Array, size: float, snapshot: Snapshot) -> Scalar:
+def _error(exact: Array, size: Array, snapshot: Snapshot) -> Scalar:
     return jnp.linalg.norm(snapshot.outputs[: len(exact), 0] - exact) / size
 
 
-def _edge_error(given: Array, inside: int, largest: float, snapshot: Snapshot) -> Scalar:
-    return jnp.abs(snapshot.outputs[inside:, 0] - given).max() / largest
+def _edge_error(given: Array, largest: Array, snapshot: Snapshot) -> Scalar:
+    return jnp.abs(snapshot.outputs[-len(given) :, 0] - given).max() / largest
 
 
 def _frequency_error(look: "_Spectra", exact: Array, size: Array, snapshot: Snapshot) -> Array:

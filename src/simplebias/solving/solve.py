@@ -16,7 +16,7 @@ from simplebias.core.snapshot import Record
 from simplebias.core.storage import claim_folder
 from simplebias.core.task import Task
 from simplebias.core.types import ArrayLike, Key, Network
-from simplebias.pde import Problem
+from simplebias.pde import Problem, ready
 from simplebias.solving.choices import Choices, choose
 from simplebias.solving.ending import STAGES, Ended, result_line, store
 from simplebias.solving.looks import Places, places, records
@@ -131,8 +131,6 @@ def _as_problem(problem: Problem | str) -> tuple[Problem, str | None]:
         return problem, None
     if not isinstance(problem, str):
         raise InputError("a Problem, or the name of a ready one", repr(problem))
-    from simplebias.pde import ready
-
     return ready(problem), problem
 
 

@@ -1,0 +1,152 @@
+"""solve: what it decides, what it records, and that nothing computed is lost."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from simplebias.core.errors import InputError, Outcome
+from simplebias.core.run import Run
+from simplebias.pde import Box, Elliptic, Helmholtz, Poisson, square_with_discs
+from simplebias.solving import load_solution, result_line, solve
+from simplebias.solving.choices import choose
+from simplebias.solving.looks import ROUND, bands, places, seconds_since
+from simplebias.solving.looks import _Spectra as Spectra
+from simplebias.solving.networks import parameter_count, small_network
+from simplebias.solving.references import find_reference
+
+TURN = 2 * np.pi
+WAVE = lambda x: jnp.sin(TURN * x[0]) + 1 + x[0]
+PROBLEM = Poisson(Box(0, 1), lambda x: TURN**2 * jnp.sin(TURN * x[0]), boundary=WAVE, exact=WAVE)
+QUICK = {"parameters": 40, "baselines": False, "progress": False}
+OPTIONS = {"network": None, "parameters": 40, "scales": "auto", "loss": "auto", "boundary": "auto", "method": "auto"}
+
+
+def decided(problem, key, **options):
+    found = choose(problem, **(OPTIONS | options), key=key)
+    return found.loss, found.boundary, found.method
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs") / "wave"
+
+
+@pytest.fixture(scope="module")
+def run(folder):
+    return solve(PROBLEM, iterations=25, out=folder, key=jax.random.key(3), **QUICK)
+
+
+def test_the_errors_are_those_of_the_network(run):
+    with jax.enable_x64(True):
+        points = jnp.linspace(0, 1, 501)[:, None]
+        u, exact = jax.vmap(run.network)(points)[:, 0], jax.vmap(WAVE)(points)
+        error = float(jnp.linalg.norm(u - exact) / jnp.linalg.norm(exact))
+    assert error < 1e-3
+    assert float(run.data["relative_l2"]) == pytest.approx(error, rel=0.05)
+    assert float(run.data["error"][-1]) == pytest.approx(error, rel=0.05)
+    assert float(run.data["boundary_max"]) < 1e-14
+    assert run.outcome == Outcome.COMPLETED
+    assert run.provenance["solve"]["converged"]
+    assert (np.diff(run.data["loss"]) < 0).all()
+    assert (np.diff(run.data["seconds"]) >= 0).all()
+
+
+def test_the_run_on_disk_is_the_run(run, folder):
+    stored = Run.load(folder)
+    assert stored.data.drop_vars(["input_unit"]).equals(run.data.drop_vars(["input_unit"]))
+    with jax.enable_x64(True):
+        again, point = load_solution(folder, PROBLEM), jnp.array([0.3])
+        np.testing.assert_array_equal(again(point), run.network(point))
+    with pytest.raises(InputError, match="problem that was solved"):
+        load_solution(folder)
+
+
+def test_a_run_that_the_clock_ended_goes_on(run, tmp_path):
+    options = {"iterations": 25, "out": tmp_path / "wave", "key": jax.random.key(3), **QUICK}
+    short = solve(PROBLEM, budget=1e-3, **options)
+    assert short.outcome == Outcome.STOPPED
+    assert short.step < 25
+    assert "not converged" in result_line(short)
+    rest = solve(PROBLEM, resume=True, **options)
+    np.testing.assert_array_equal(rest.data["loss"], run.data["loss"])
+    assert rest.provenance["solve"]["converged"]
+
+
+@pytest.mark.usefixtures("float64")
+def test_what_is_left_open_is_decided_by_the_problem(key):
+    box, source = Box([0, 0], [1, 1]), lambda x: 1 + x[0]
+    holes = square_with_discs()
+    jump = lambda x: jnp.where(x[0] < 0.5, 1.0, 4.0)
+    assert decided(PROBLEM, key) == ("residual", "hard", "gauss-newton")
+    assert decided(Poisson(box, source), key) == ("residual", "hard", "gauss-newton")
+    assert decided(Poisson(box, source, boundary=source), key) == ("residual", "penalty", "gauss-newton")
+    assert decided(Poisson(holes, source), key) == ("residual", "penalty", "gauss-newton")
+    assert decided(Elliptic(holes, source, diffusion=jump, smooth=False), key)[:2] == ("ritz", "nitsche")
+    assert decided(Helmholtz(box, source, wavenumber=3.0), key)[0] == "residual"
+    assert decided(PROBLEM, key, parameters=6000)[2] == "adam"
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("kind", ["multi-scale", "plain"])
+def test_networks_have_the_size_asked_for(kind, key):
+    for inputs, count in ((1, 700), (2, 1200), (10, 1400)):
+        network = small_network(inputs, (1.0, 3.0), kind=kind, parameters=count, key=key)
+        assert abs(parameter_count(network) / count - 1) < 0.05
+
+
+@pytest.mark.usefixtures("float64")
+def test_bands_share_out_all_power_up_to_the_highest(key):
+    looks = places(PROBLEM, find_reference(PROBLEM), key=key)
+    band, middles = bands(looks, PROBLEM)
+    wave = np.sin(TURN * 8 * np.asarray(looks.inside)[:, 0])
+    spectra = Spectra(jnp.asarray(looks.index), jnp.asarray(band), len(middles))
+    power = np.asarray(spectra.power(jnp.asarray(wave)))
+    window = 2 * np.sin(np.pi * (np.arange(len(wave)) + 0.5) / len(wave)) ** 2
+    assert power.sum() == pytest.approx(np.mean((wave * window) ** 2), rel=1e-9)
+    assert abs(middles[power.argmax()] - 8) < 1.5
+    assert (np.diff(middles) > 0).all()
+
+
+@pytest.mark.usefixtures("float64")
+def test_a_reference_is_found_where_there_is_a_method():
+    source = lambda x: TURN**2 * jnp.sin(TURN * x[0])
+    found = find_reference(Poisson(Box(0, 1), source))
+    assert found.kind == "finite differences"
+    assert float(found.solution(jnp.array([0.25]))[0]) == pytest.approx(1, abs=1e-6)
+    assert find_reference(PROBLEM).kind == "exact"
+    ten = find_reference(Poisson(Box([0] * 5, [1] * 5), source))
+    assert ten.solution is None
+    assert "no classical method" in ten.note
+    assert find_reference(PROBLEM, WAVE).kind == "given"
+
+
+def test_the_clock_may_go_round():
+    clock = np.array([ROUND - 1000, ROUND - 1, 500], np.int32)
+    assert seconds_since(clock, (ROUND - 2000) / 1000).tolist() == [1.0, 1.999, 2.5]
+    assert seconds_since(clock, ROUND / 1000 + 5)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"method": "newton"}, "method"),
+        ({"loss": "energy"}, "loss"),
+        ({"network": "deep"}, "network"),
+        ({"scales": [0.0]}, "numbers above zero"),
+        ({"boundary": "nitsche", "loss": "residual"}, "Nitsche"),
+        ({"budget": 0}, "budget"),
+        ({"iterations": 0}, "iterations"),
+        ({"network": WAVE, "parameters": 10}, "size is its own"),
+    ],
+)
+def test_what_cannot_be_is_named(options, words, key):
+    with pytest.raises(InputError, match=words):
+        solve(PROBLEM, key=key, **options)
+
+
+def test_unknown_problems_are_named(key):
+    with pytest.raises(InputError, match="two-scale"):
+        solve("two-scal", key=key)
+    with pytest.raises(InputError, match="ready one"):
+        solve(3.0, key=key)  # pyright: ignore[reportArgumentType]
