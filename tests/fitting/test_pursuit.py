@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from simplebias.core.errors import InputError
-from simplebias.fitting import begun, check_scales, choose_frequencies, find_waves, grown, sines_at
+from simplebias.fitting import begun, choose_frequencies, find_waves, grown, sines_at
 from simplebias.fitting.networks import count_weights, plain_width, sines_of_scales
+from simplebias.frequency import check_scales
 from simplebias.networks import MLP
 
 

@@ -236,3 +236,15 @@ def test_build_takes_scales(key):
 def test_parts_are_drawn_apart(key):
     first = MultiScale(1, 1, 6, 1, scales=SCALES, key=key).inner.layers[0].weight
     assert all(not np.allclose(one, other) for one, other in itertools.combinations(first, 2))
+
+
+def test_each_neuron_has_a_scale_of_its_own_to_train(float64):
+    options = {"scales": (1, 4), "version": 1, "key": jax.random.key(2)}
+    shared, own = MultiScale(2, 1, 7, 2, **options), MultiScale(2, 1, 7, 2, trainable="neuron", **options)
+    assert own.scales.trained.tolist() == [1, 1, 1, 4, 4, 4, 4]
+    point = jnp.array([0.3, -0.8])
+    assert jnp.allclose(own(point), shared(point))
+    slopes = jax.grad(lambda one: one(point)[0], allow_int=True)(own).scales.trained
+    assert len(set(np.round(np.asarray(slopes), 12))) == 7
+    with pytest.raises(InputError, match="version 1"):
+        MultiScale(2, 1, 8, 2, scales=(1, 4), trainable="neuron", key=jax.random.key(0))

@@ -4,6 +4,7 @@ import pytest
 from simplebias.core.errors import InputError
 from simplebias.data import read
 from simplebias.observation import Options, as_seeds
+from simplebias.observation.observe import _as_sample
 from simplebias.observation.preparation import prepare
 
 
@@ -127,3 +128,18 @@ def test_a_multi_scale_network_is_one_of_sines_unless_told():
     assert Options(network="multiscale").activation == "sin"
     assert Options(network="multiscale", activation="phi").activation == "phi"
     assert Options.from_dict(Options(network="multiscale").to_dict()).activation == "sin"
+
+
+def test_scales_of_a_multiscale_network_are_chosen_or_given():
+    x = np.linspace(0, 3, 200, endpoint=False)
+    sample = _as_sample(x, np.sin(2 * np.pi * 10 * x), None, None)
+    chosen = Options(network="multiscale", scales="auto").resolved(sample)
+    assert chosen.scales[0] == pytest.approx(1, rel=0.01)
+    assert chosen.scales[-1] >= np.pi * 15  # 15 cycles per unit of [-1, 1], by half of their angular frequency
+    assert chosen.width % len(chosen.scales) == 0
+    assert Options(network="multiscale", scales="4,1").resolved(sample).scales == (1.0, 4.0)
+    assert Options.from_dict(chosen.to_dict()) == chosen
+    with pytest.raises(InputError, match="multiscale"):
+        Options(scales=[1, 2])
+    with pytest.raises(InputError, match="aliasing"):
+        prepare(sample, Options(network="multiscale", scales=(1, 900)).resolved(sample))

@@ -64,6 +64,14 @@ def observe(
     ] = None,
     width: Annotated[int | None, typer.Option(help="Neurons of each hidden layer.", rich_help_panel=NETWORK)] = None,
     depth: Annotated[int | None, typer.Option(help="Hidden layers.", rich_help_panel=NETWORK)] = None,
+    scales: Annotated[
+        str | None,
+        typer.Option(
+            help="Scales of multiscale: auto, or factors of the scaled inputs, such as 1,2,4.",
+            show_default="1,2,4,…,32",
+            rich_help_panel=NETWORK,
+        ),
+    ] = None,
     activation: Annotated[
         str | None,
         typer.Option(
@@ -130,7 +138,8 @@ def observe(
                "size": size, "limit": limit}  # fmt: skip
     options = {
         "validation": validation, "label_noise": label_noise, "scale_inputs": scale_inputs,
-        "input_scale": input_scale, "network": network, "width": width, "depth": depth, "activation": activation,
+        "input_scale": input_scale, "network": network, "scales": scales, "width": width, "depth": depth,
+        "activation": activation,
         "init": init, "gamma": gamma, "gamma_prime": gamma_prime, "weight_std": weight_std,
         "antisymmetric": antisymmetric, "dropout": dropout, "optimiser": optimiser, "learning_rate": learning_rate,
         "batch_size": batch_size, "steps": steps, "precision": precision, "records": records, "window": window,

@@ -4,7 +4,7 @@ from simplebias.fitting.fit import fit, resume_fit
 from simplebias.fitting.frequencies import choose_frequencies
 from simplebias.fitting.model import Model, read_model
 from simplebias.fitting.networks import begun, grown, sines_at
-from simplebias.fitting.options import FitOptions, check_scales
+from simplebias.fitting.options import FitOptions
 from simplebias.fitting.predict import ExtrapolationWarning, predict
 from simplebias.fitting.pursuit import Waves, find_waves
 
@@ -14,7 +14,6 @@ __all__ = [
     "Model",
     "Waves",
     "begun",
-    "check_scales",
     "choose_frequencies",
     "find_waves",
     "fit",

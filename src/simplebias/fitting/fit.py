@@ -30,9 +30,10 @@ from simplebias.fitting.networks import (
     sines_at,
     sines_of_scales,
 )
-from simplebias.fitting.options import FitOptions, check_scales
+from simplebias.fitting.options import FitOptions
 from simplebias.fitting.summary import summarise_fit
 from simplebias.fitting.updating import Annealed, Both, muon_and_adam
+from simplebias.frequency import check_scales
 from simplebias.networks import MLP
 from simplebias.observation import read_again
 from simplebias.observation.instruments import Instruments

@@ -1,22 +1,15 @@
 """The options of `fit`: their checks, and defaults by kind of data."""
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from simplebias.core.errors import InputError, check_choice, check_positive
-from simplebias.core.types import ArrayLike
 from simplebias.data import Sample
-from simplebias.frequency.sampling import highest_frequencies
-from simplebias.observation import Options
+from simplebias.observation.options import Options, parse_scales
 
 NETWORKS = ("multiscale",)
 """Networks that `fit` trains."""
-WORDS = ("auto", "adaptive")
-"""Scales in words."""
 STEPS = 3000
 """Training steps."""
 LARGEST_BATCH = 4096
@@ -69,7 +62,7 @@ class FitOptions:
 
     def __post_init__(self) -> None:
         check_choice(self.network, "network", NETWORKS)
-        object.__setattr__(self, "scales", parse_scales(self.scales))
+        object.__setattr__(self, "scales", self.scales if self.scales == "adaptive" else parse_scales(self.scales))
         for name in ("seconds", "learning_rate"):
             if getattr(self, name) is not None:
                 check_positive(getattr(self, name), name)
@@ -109,68 +102,4 @@ class FitOptions:
         return plain | {"scales": self.scales if isinstance(self.scales, str) else list(self.scales)}
 
 
-def parse_scales(scales: Any) -> Any:
-    """Scales as a word or as positive numbers that rise.
-
-    Args:
-        scales: `auto`, `adaptive`, numbers, or text such as `1,2,4`.
-
-    Returns:
-        The word, or a tuple of numbers.
-
-    Raises:
-        InputError: for anything else.
-
-    Example:
-        >>> parse_scales("1,2,4"), parse_scales("auto")
-        ((1.0, 2.0, 4.0), 'auto')
-    """
-    if isinstance(scales, str) and scales in WORDS:
-        return scales
-    given = scales.split(",") if isinstance(scales, str) else scales
-    try:
-        numbers = tuple(float(one) for one in given)
-    except (TypeError, ValueError):
-        numbers = ()
-    if not numbers or not all(math.isfinite(one) and one > 0 for one in numbers):
-        raise InputError("scales as auto, adaptive, or positive numbers such as 1,2,4,8", repr(scales))
-    return tuple(sorted(set(numbers)))
-
-
-def check_scales(points: ArrayLike, scales: Sequence[float]) -> list[str]:
-    """Refuse scales at which most neurons are faster than the points can tell, and note those at which some are.
-
-    A neuron of scale a has angular frequencies of std `a / √inputs`.
-
-    Args:
-        points: scaled, `(points, inputs)`.
-        scales: rising.
-
-    Returns:
-        Notes.
-
-    Raises:
-        InputError: naming the highest scale that the points allow.
-
-    Example:
-        >>> len(check_scales(np.linspace(-1, 1, 64), (1.0, 64.0)))
-        1
-    """
-    where = np.asarray(points, float)
-    where = where if where.ndim == 2 else where[:, None]
-    if where.shape[1] > 2:
-        return []
-    highest = 2 * math.pi * float(highest_frequencies(where).min()) * math.sqrt(where.shape[1])
-    above = [one for one in scales if one > highest]
-    if above:
-        raise InputError(
-            f"scales up to {highest:.3g}, which {len(where)} points can tell from lower ones",
-            f"{', '.join(f'{one:g}' for one in above)}",
-            "Above half the sampling rate waves look like slow ones (aliasing): leave these out, or scales='auto'.",
-        )
-    near = [one for one in scales if 2 * one > highest]
-    words = f"the faster neurons of scale {', '.join(f'{one:g}' for one in near)} lie above half the sampling rate"
-    return [f"{words}: between the points they may swing"] if near else []
-
-
-__all__ = ["FitOptions", "check_scales", "parse_scales"]
+__all__ = ["FitOptions"]

@@ -78,6 +78,7 @@ from simplebias.frequency.projection import (
     projection_frequencies,
     projection_spectrum,
 )
+from simplebias.frequency.scale_limits import check_scales
 from simplebias.frequency.scales import ScaleAdvice, suggest_scales
 from simplebias.frequency.stopping import (
     SpectralStop,
@@ -120,6 +121,7 @@ __all__ = [
     "band_share",
     "bias_coverage",
     "box_windows",
+    "check_scales",
     "clean_error_measure",
     "complete_lattice",
     "convergence_step",

@@ -146,6 +146,7 @@ _ALL = (
     _rough("elu", jax.nn.elu, 1, 3),
     _rough("leaky_relu", jax.nn.leaky_relu, None, 2, degree=1),
     sine(),
+    Activation("sincos", lambda x: 0.5 * (sin(x) + cos(x)), 1, decay=POINT_SPECTRUM),
     Activation("cos", cos, 2, decay=POINT_SPECTRUM, parity="even"),
     Activation("identity", lambda x: x, 1, decay=POINT_SPECTRUM, degree=1, parity="odd"),
     _rough("srelu", _srelu, None, 2),
@@ -160,7 +161,7 @@ ACTIVATIONS: dict[str, Activation] = {one.name: one for one in _ALL}
 
 `srelu` is `x₊(1-x)₊`, `phi` the quadratic B-spline on [0, 3] and `s2relu` is `sin(2πx) srelu(x)`, all three from
 multi-scale networks (arXiv:2007.11207, arXiv:2009.14597); `xtanh` is `x tanh x` and `x2tanh` is `x² tanh x`
-(arXiv:2105.11686). `gelu` is the exact one, `leaky_relu` has slope 0.01 for x < 0.
+(arXiv:2105.11686). `sincos` is `½ (sin x + cos x)`. `gelu` is the exact one, `leaky_relu` has slope 0.01 for x < 0.
 """
 
 _FAMILIES: dict[str, Callable[[float], Activation]] = {"ricker": ricker, "sin": sine}

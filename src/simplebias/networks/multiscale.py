@@ -1,7 +1,7 @@
 """Multi-scale networks (MscaleDNN): inputs multiplied by several scales, so that high frequencies become low ones."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import equinox as eqx
 import jax
@@ -70,6 +70,11 @@ def _check_scales(values: ArrayLike, repeats: bool) -> tuple[float, ...]:
     return numbers
 
 
+def _owners(neurons: int, count: int) -> np.ndarray:
+    """For each neuron the number of its scale, what is left over with the last."""
+    return np.minimum(np.arange(neurons) // (neurons // count), count - 1)
+
+
 class ScaledAffine(Affine):
     """A first layer of which each neuron has a scale, `x -> K ⊙ (multiplier · W x) + bias_multiplier · b`.
 
@@ -99,9 +104,7 @@ class ScaledAffine(Affine):
             )
 
     def _factors(self) -> Float[Array, " targets"]:
-        neurons, count = self.weight.shape[-2], self.scales.count
-        owner = np.minimum(np.arange(neurons) // (neurons // count), count - 1)
-        return self.scales.of(self.weight.dtype)[owner]
+        return self.scales.of(self.weight.dtype)[_owners(self.weight.shape[-2], self.scales.count)]
 
     @property
     def effective_weight(self) -> Float[Array, "targets sources"]:
@@ -131,7 +134,8 @@ class MultiScale(eqx.Module):
         depth: number of hidden layers.
         scales: the factors a_i of the inputs, such as those of `simplebias.frequency.suggest_scales`.
         version: 2 for parallel networks, 1 for one network.
-        trainable: whether the scales are trained, one number for each.
+        trainable: whether the scales are trained, one number for each; "neuron" to train a scale of its own for each
+            neuron of the first hidden layer of version 1, all neurons of one scale beginning with it.
         repeats: whether a scale may occur more than once.
         amplitudes: fixed factors A_i of the outputs in version 2; 1 by default. The derivation by Fourier transform
             has `a_i ** inputs`, published code has 1.
@@ -173,7 +177,7 @@ class MultiScale(eqx.Module):
         *,
         scales: ArrayLike = SCALES,
         version: int = 2,
-        trainable: bool = False,
+        trainable: bool | Literal["neuron"] = False,
         repeats: bool = False,
         amplitudes: ArrayLike = None,
         inner: Callable[..., Network] = MLP,
@@ -185,8 +189,13 @@ class MultiScale(eqx.Module):
         dtype: Any = None,
     ):
         check_positive(width, "width", integer=True)
-        chosen = Scales(scales, trainable=trainable, repeats=repeats, dtype=dtype)
+        chosen = Scales(scales, trainable=bool(trainable), repeats=repeats, dtype=dtype)
         _check_version(version, width, chosen.count)
+        if trainable == "neuron":
+            if version != 1:
+                raise InputError("version 1 with a trained scale for each neuron", f"version={version}")
+            each = np.asarray(chosen.values)[_owners(width, chosen.count)]
+            chosen = Scales(each.tolist(), trainable=True, repeats=True, dtype=dtype)
         options: dict[str, Any] = {"activation": activation, "initialisation": initialisation, "dtype": dtype}
         options |= {"output_bias": output_bias, "dropout": dropout}
         shape = [width // chosen.count if version == 2 else width, *([] if depth is None else [depth])]

@@ -197,6 +197,7 @@ def make_networks(prepared: Prepared, options: Options, keys: jax.Array) -> Netw
             initialisation=options.rule(),
             dropout=options.dropout,
             antisymmetric=options.antisymmetric,
+            scales=options.scales,
             key=key,
         )
 

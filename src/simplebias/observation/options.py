@@ -4,8 +4,11 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from simplebias.core.errors import InputError, check_choice, check_positive
-from simplebias.data import Sample
+from simplebias.data import Sample, scaled_inputs
+from simplebias.frequency import suggest_scales
 from simplebias.networks import ACTIVATIONS, NETWORKS, Initialisation, activation, initialisation, phase, weight_std
 from simplebias.training import optimiser_names
 
@@ -22,6 +25,8 @@ class Options:
         network: `two-layer`, `mlp`, `resnet` or `multiscale`.
         width: neurons of each hidden layer.
         depth: hidden layers.
+        scales: of a multi-scale network: factors of the scaled inputs, or `auto`, by the spectrum of the data; its own
+            default if None.
         activation: name of the activation; "" is sine for a multi-scale network and tanh for any other.
         init: initialisation by name (`ntk`, `lecun`, `he`, `xavier`, `mean-field`), or `power:t`.
         gamma: first coordinate in the phase diagram, instead of `init`, for a two-layer network.
@@ -54,6 +59,7 @@ class Options:
     network: str = "mlp"
     width: int | None = None
     depth: int | None = None
+    scales: str | tuple[float, ...] | None = None
     activation: str = ""
     init: str | None = None
     gamma: float | None = None
@@ -101,6 +107,10 @@ class Options:
         self.rule()
 
     def _check_network(self) -> None:
+        if self.scales is not None:
+            if self.network != "multiscale":
+                raise InputError("scales with network='multiscale'", f"network={self.network!r}", "Leave them out.")
+            object.__setattr__(self, "scales", parse_scales(self.scales))
         if self.network == "two-layer" and self.depth not in (None, 1):
             raise InputError("depth 1 for a two-layer network", repr(self.depth), "Use network='mlp' for more.")
         given = [name for name in ("init", "gamma", "weight_std") if getattr(self, name) is not None]
@@ -138,14 +148,18 @@ class Options:
         Returns:
             Options without None where a number is needed.
         """
-        chosen = {name: value for name, value in _defaults(sample, self).items() if getattr(self, name) is None}
+        scales = chosen_scales(sample, self) if self.scales == "auto" else self.scales
+        defaults = _defaults(sample, dataclasses.replace(self, scales=scales))
+        chosen = {name: value for name, value in defaults.items() if getattr(self, name) is None}
+        chosen |= {"scales": scales}
         if self.init is None and self.gamma is None and self.weight_std is None:
             chosen["init"] = DEFAULT_INIT
         return dataclasses.replace(self, **chosen)
 
     def to_dict(self) -> dict[str, Any]:
         """The options as plain data."""
-        return dataclasses.asdict(self) | {"seeds": None if self.seeds is None else list(self.seeds)}
+        plain = dataclasses.asdict(self)
+        return plain | {name: list(plain[name]) for name in ("seeds", "scales") if isinstance(plain[name], tuple)}
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "Options":
@@ -191,6 +205,50 @@ def as_seeds(seeds: int | Sequence[int] | None) -> tuple[int, ...] | None:
     return tuple(seeds)
 
 
+def parse_scales(scales: str | Sequence[float | int]) -> str | tuple[float, ...]:
+    """Scales as the word `auto`, or as positive numbers that rise.
+
+    Args:
+        scales: the word, numbers, or text such as `1,2,4`.
+
+    Returns:
+        The word, or a tuple of numbers.
+
+    Raises:
+        InputError: for anything else.
+
+    Example:
+        >>> parse_scales("4,1,2"), parse_scales("auto")
+        ((1.0, 2.0, 4.0), 'auto')
+    """
+    if scales == "auto":
+        return "auto"
+    given = scales.split(",") if isinstance(scales, str) else scales
+    try:
+        numbers = tuple(float(one) for one in given)
+    except (TypeError, ValueError):
+        numbers = ()
+    if not numbers or not all(0 < one < float("inf") for one in numbers):
+        raise InputError("scales as auto, or positive numbers such as 1,2,4,8", repr(scales))
+    return tuple(sorted(set(numbers)))
+
+
+def chosen_scales(sample: Sample, options: Options) -> tuple[float, ...]:
+    """Scales by the spectrum of the data, for points as the network reads them.
+
+    Args:
+        sample: the data.
+        options: how inputs are scaled.
+
+    Returns:
+        The scales; 1 alone where nothing stands out of the noise.
+    """
+    points = scaled_inputs(sample, options.input_scale) if options.scale_inputs else sample.points
+    values = sample.values if sample.values is not None else np.eye(len(sample.class_names))[sample.labels]
+    std = 1 / np.sqrt(points.shape[1])  # of LeCun's rule in the first layer
+    return suggest_scales(points, values, weight_std=float(std)).scales or (1.0,)
+
+
 def _defaults(sample: Sample, options: Options) -> dict[str, Any]:
     """Defaults by kind of data, chosen so that each shipped sample takes less than a minute on two cores."""
     inputs, two_layer = sample.points.shape[1], options.network == "two-layer"
@@ -203,10 +261,11 @@ def _defaults(sample: Sample, options: Options) -> dict[str, Any]:
     else:
         chosen = {"width": 100, "depth": 2, "learning_rate": 1e-3, "steps": 4000, "seeds": (0, 1, 2)}
     if options.network == "multiscale":
-        chosen |= {"width": 96}  # which the default scales share out
+        count = len(options.scales) if isinstance(options.scales, tuple) else 6
+        chosen |= {"width": max(1, round(96 / count)) * count}  # which the scales share out
     if two_layer:
         chosen |= {"width": 200, "depth": 1}
     return chosen | {"batch_size": 0}
 
 
-__all__ = ["ACTIVATIONS", "Options", "as_seeds"]
+__all__ = ["ACTIVATIONS", "Options", "as_seeds", "parse_scales"]

@@ -9,6 +9,7 @@ import numpy as np
 from simplebias.core.errors import InputError
 from simplebias.core.task import Classification, Regression, Task
 from simplebias.data import Sample, scaled_inputs
+from simplebias.frequency import check_scales
 from simplebias.observation.options import Options
 
 LARGEST_INPUT = 100.0
@@ -63,9 +64,12 @@ def prepare(sample: Sample, options: Options) -> Prepared:
         Points, targets, rows and the scaling back to the units of the data.
 
     Raises:
-        InputError: if there are too few points to split, or, with scaling off, inputs that make training hopeless.
+        InputError: if there are too few points to split, scales that alias, or, with scaling off, inputs that make
+            training hopeless.
     """
     points, notes = _scaled_inputs(sample, options)
+    if isinstance(options.scales, tuple):
+        notes += [*_scale_words(options.scales), *check_scales(points, options.scales)]
     random = np.random.default_rng(20_070_101)
     training, validation = _split(sample.size, options, random)
     if sample.labels is not None:
@@ -85,6 +89,10 @@ def prepare(sample: Sample, options: Options) -> Prepared:
     if len(validation):
         notes.append(f"{len(validation)} of {sample.size} points held out for validation")
     return Prepared(sample, points, targets, labels, training, validation, shift, stretch, (*sample.notes, *notes))
+
+
+def _scale_words(scales: tuple[float, ...]) -> list[str]:
+    return [f"scales of the network: {', '.join(f'{one:g}' for one in scales)}"]
 
 
 def _scaled_inputs(sample: Sample, options: Options) -> tuple[np.ndarray, list[str]]:

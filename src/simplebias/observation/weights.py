@@ -152,6 +152,12 @@ def _chain(tensors: dict[str, np.ndarray], path: Path) -> list[tuple[np.ndarray,
 def read_metadata(path: Path) -> dict[str, str]:
     """The metadata of a safetensors file, none if it has none.
 
+    Args:
+        path: the file.
+
+    Returns:
+        Names with texts.
+
     Raises:
         StorageError: if the file is missing or damaged.
     """
