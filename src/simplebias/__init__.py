@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         networks,
         pde,
         reports,
+        solving,
         sweeps,
         training,
     )
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from simplebias.integrations import watch
     from simplebias.landscape import embed
     from simplebias.observation import observe
+    from simplebias.solving import solve
     from simplebias.sweeps import Specification, open_sweep, sweep
     from simplebias.training import minimise, resume, train
 
@@ -60,6 +62,7 @@ _HOMES = {
     "fit": "fitting",
     "embed": "landscape",
     "observe": "observation",
+    "solve": "solving",
     "Specification": "sweeps",
     "open_sweep": "sweeps",
     "sweep": "sweeps",
@@ -81,6 +84,7 @@ _ROOMS = (
     "observation",
     "pde",
     "reports",
+    "solving",
     "sweeps",
     "torch",
     "training",
@@ -122,6 +126,8 @@ __all__ = [
     "reduce",
     "reports",
     "resume",
+    "solve",
+    "solving",
     "sweep",
     "sweeps",
     "take_snapshot",

@@ -1,4 +1,4 @@
-"""The command line: `simplebias observe`, `fit`, `predict`, `reduce`, `reproduce`, `claims`, `sweep`, `phase`, `where`.
+"""The command line: `simplebias observe`, `fit`, `predict`, `solve`, `reduce`, `reproduce`, `claims`, `sweep`, ….
 
 Nothing heavy is imported before a command needs it, so that `--help` answers at once.
 """
@@ -13,6 +13,7 @@ from simplebias.cli.claims import claims, reproduce
 from simplebias.cli.fit import fit, predict
 from simplebias.cli.observe import observe
 from simplebias.cli.reduce import reduce
+from simplebias.cli.solve import solve
 from simplebias.cli.sweeps import phase, sweep, where
 
 app = typer.Typer(name="simplebias", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -38,6 +39,7 @@ def root(
 app.command()(observe)
 app.command()(fit)
 app.command()(predict)
+app.command()(solve)
 app.command()(reduce)
 app.command()(reproduce)
 app.command()(claims)

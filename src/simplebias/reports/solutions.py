@@ -94,9 +94,14 @@ def _error_words(found: dict[str, np.ndarray], known: np.ndarray) -> str:
     for name, values in found.items():
         largest = float(np.nanmax(np.abs(values - known)))
         lead = f"of {name} " if len(found) > 1 else ""
-        share = percent(largest / size) if largest > 1e-3 * size else number(float(f"{largest / size:.2g}"))
-        told.append(f"{lead}is {number(float(f'{largest:.2g}'))}, {share} of the largest value")
+        told.append(f"{lead}is {number(float(f'{largest:.2g}'))}, {_share(largest / size)} the largest value")
     return f"The largest difference {'; '.join(told)}."
+
+
+def _share(part: float) -> str:
+    if part >= 1:
+        return f"{part:.2g} times"
+    return f"{percent(part) if part > 1e-3 else number(float(f'{part:.2g}'))} of"
 
 
 def _curves(

@@ -20,7 +20,7 @@ FIGURES = (
     ("relative_l2", "relative L2"),
     ("relative_max", "relative L∞"),
     ("relative_h1", "relative H1"),
-    ("boundary_max", "boundary, largest"),
+    ("boundary_max", "boundary"),
 )
 
 
@@ -109,7 +109,7 @@ def _worst(data: xr.Dataset) -> tuple[float, float] | None:
 def power_shares(data: xr.Dataset) -> np.ndarray:
     """Share of the solution's power at each frequency, equal ones where it is not known."""
     if "power" not in data:
-        return np.ones(data.sizes[FREQUENCY])
+        return np.full(data.sizes[FREQUENCY], 1 / data.sizes[FREQUENCY])
     power = np.nan_to_num(np.asarray(data["power"].values, float))
     return power / power.sum() if power.sum() > 0 else np.zeros(len(power))
 
@@ -160,7 +160,7 @@ def _frequencies(data: xr.Dataset) -> dict[str, Any] | None:
     if not len(strongest):
         return None
     rows = [
-        [f"{float(data[FREQUENCY].values[k]):.3g}", f"{100 * shares[k]:.2g} %", figure(float(errors[k]))]
+        [f"{float(data[FREQUENCY].values[k]):.3g}", percent(float(shares[k])), figure(float(errors[k]))]
         for k in strongest
     ]
     note = f"{left} more frequencies have less power." if left else ""
@@ -172,6 +172,11 @@ def strongest_frequencies(errors: np.ndarray, shares: np.ndarray) -> tuple[np.nd
     carried = np.flatnonzero(np.isfinite(errors) & (shares >= NOTICEABLE))
     strongest = np.sort(carried[np.argsort(-shares[carried], kind="stable")[:SHOWN]])
     return strongest, len(carried) - len(strongest)
+
+
+def percent(share: float) -> str:
+    """A share for people."""
+    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], note: str) -> dict[str, Any]:
