@@ -7,15 +7,15 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 import simplebias
-import torch
 from simplebias.core.errors import InputError, Outcome
 from simplebias.core.run import Run
 from simplebias.integrations import EarlyStop, watch
 from simplebias.integrations.modules import untouched, unwrapped
 from simplebias.integrations.timing import decades, plan
-from torch import nn
 
 STEPS = 30
 X = torch.linspace(-1, 1, 64)[:, None]

@@ -63,7 +63,7 @@ def layers_of(model: nn.Module, chosen: Sequence[str] | None = None) -> tuple[La
     """
     found: list[Layer] = []
     taken_over: list[str] = []
-    for name, module in model.named_modules():
+    for name, module in _modules(model):
         if any(name.startswith(f"{outer}." if outer else "") for outer in taken_over):
             continue
         parts, whole = _parts(module)
@@ -79,6 +79,13 @@ def layers_of(model: nn.Module, chosen: Sequence[str] | None = None) -> tuple[La
         kinds = "Linear, Conv, MultiheadAttention or Embedding layer of two neurons or more"
         raise InputError(f"a model with a {kinds}", f"a {type(model).__name__} without any")
     return tuple(found)
+
+
+def _modules(model: Any) -> list[tuple[str, nn.Module]]:
+    """All parts by name; those of a model of Keras by Keras' names."""
+    if type(model).__module__.startswith("keras.") and hasattr(model, "_flatten_layers"):
+        return [(layer.name, layer) for layer in model._flatten_layers(include_self=False)]
+    return list(model.named_modules())
 
 
 def _named(found: list[Layer], name: str) -> list[Layer]:

@@ -10,6 +10,7 @@ from torch import nn
 
 from simplebias.core.errors import InputError, as_array, as_points, as_values, check_choice
 from simplebias.data import Sample, complete
+from simplebias.frequency.sampling import host_array
 from simplebias.integrations.modules import mapped, size_of, taken
 from simplebias.observation.preparation import Prepared
 
@@ -105,7 +106,7 @@ def make_probes(
     rows = [np.unique(np.linspace(0, len(one) - 1, min(len(one), limit)).astype(int)) for one in where]
     inputs = [taken(one, torch.as_tensor(some)) for (one, _), some in zip(given, rows, strict=True)]
     joined = inputs[0] if len(inputs) == 1 else _joined(*inputs)
-    targets = [np.asarray(as_array(one, "values")) for _, one in given]
+    targets = [host_array(one).reshape(as_array(one, "values").shape) for _, one in given]
     for one, place in zip(targets, where, strict=True):
         if one.ndim not in {1, 2} or len(one) != len(place):
             raise InputError(f"values with {len(place)} rows, one for each point", f"shape {one.shape}")
@@ -165,7 +166,7 @@ def _coordinates(inputs: list[Any], given: Any) -> list[np.ndarray]:
     """Where the points are, `(points, inputs)` of each set."""
     sizes = [size_of(one) for one in inputs]
     if given is not None:
-        whole = np.asarray(as_points(given, "coordinates"), float)
+        whole = host_array(given).reshape(as_points(given, "coordinates").shape)
         if len(whole) != sum(sizes):
             raise InputError(f"coordinates of {sum(sizes)} points", f"{len(whole)} rows")
     else:
@@ -224,7 +225,7 @@ def _sample(
     common: dict[str, Any] = {"input_names": called, "input_units": ("",) * inputs, "source": "tensors in memory"}
     common["image_shape"] = (inputs,) if pictures else None  # constant pixels are no reason for a note
     if kind == "values":
-        targets = np.asarray(as_values(wanted, len(place)), float)
+        targets = wanted.reshape(as_values(wanted, len(place)).shape)
         outputs = ("y",) if targets.shape[1] == 1 else tuple(f"y{k + 1}" for k in range(targets.shape[1]))
         made = Sample(model, place, values=targets, output_names=outputs, output_units=("",) * len(outputs), **common)
     else:
