@@ -1,6 +1,6 @@
 """The shipped photograph: `fit` at its own settings against SIREN and random Fourier features, equal time and size.
 
-    python benchmarks/bench_photograph.py [--size 128] [--seconds 60] [--seeds 1] [--quick]
+    python benchmarks/bench_photograph.py [--size 128] [--seconds 60] [--seeds 1] [--validation 0 0.2] [--quick]
 
 Every network has about as many weights as the one that `fit` makes, sees the same pixels in the same batches, and is
 trained for the same time of the processor, compilation left out, with a rate that falls along the same cosine. SIREN
@@ -120,6 +120,7 @@ def main() -> int:
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--validation", type=float, nargs="+", default=[0.0, 0.2])
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     print(
@@ -129,7 +130,7 @@ def main() -> int:
     siren = [(30, 1e-3)] if options.quick else [(30, 5e-4), (30, 1e-3), (30, 3e-3), (60, 1e-3)]
     features = [(6, 3e-3)] if options.quick else [(3, 3e-3), (6, 3e-3), (10, 3e-3), (6, 6e-3)]
     good = True
-    for validation in (0.0, 0.2):
+    for validation in options.validation:
         for seed in range(options.seeds):
             contest = Contest(options.size, validation, seed)
             print(f"{len(contest.points)} pixels trained on, {len(contest.held[0])} held out, seed {seed}")

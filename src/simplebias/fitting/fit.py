@@ -19,7 +19,7 @@ from simplebias.core.storage import claim_folder, read_marker, write_atomic
 from simplebias.core.types import ArrayLike
 from simplebias.data import Sample
 from simplebias.fitting.frequencies import choose_frequencies
-from simplebias.fitting.looks import looks
+from simplebias.fitting.looks import ends, looks
 from simplebias.fitting.model import WEIGHTS, model_of, write_model
 from simplebias.fitting.networks import (
     Beside,
@@ -36,6 +36,7 @@ from simplebias.fitting.updating import Annealed, Both, muon_and_adam
 from simplebias.frequency import check_scales
 from simplebias.networks import MLP
 from simplebias.observation import read_again
+from simplebias.observation.gathering import keep
 from simplebias.observation.instruments import Instruments
 from simplebias.observation.observe import SPECIFICATION, _as_sample, _data_card, precision
 from simplebias.observation.options import Options
@@ -275,6 +276,8 @@ class _Fit:
         summary = summarise_fit(run, self.prepared, self.options, self.notes)
         run.provenance["summary"] = summary
         finished = run.outcome in {Outcome.COMPLETED, Outcome.STOPPED}
+        if finished:
+            keep(run, ends(run.data))
         if self.out is None:
             return run
         run.path = self.out

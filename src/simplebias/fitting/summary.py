@@ -90,10 +90,10 @@ def _band_table(parts: dict[str, np.ndarray], data: xr.Dataset) -> dict[str, Any
     for place, (label, share) in enumerate(zip(parts["label"], parts["share"], strict=True)):
         if share < 1e-12:
             continue
-        row = [str(label), percent(float(share)), _error(parts["fitted"][place])]
-        rows.append([*row, _error(parts["plain"][place]), _gain(parts, place)] if compared else row)
+        row = [str(label), percent(float(share)), _error(parts["fitted"][place], share)]
+        rows.append([*row, _error(parts["plain"][place], share), _gain(parts, place)] if compared else row)
     columns = ["frequency band" if "band_error" in data else "part", "share of power", "relative error"]
-    note = f"relative error at the end, on all points; ✗: not fitted, {LEARNED:g} or above"
+    note = f"relative error at the end, on all points; ✗: carries power and is not fitted, {LEARNED:g} or above"
     return table(
         "How well each band is fitted", [*columns, "plain network", "times better"][: len(rows[0])], rows, note
     )
@@ -103,8 +103,9 @@ def _short(value: float) -> str:
     return f"{value:.2g}" if np.isfinite(value) else "not finite"
 
 
-def _error(value: float) -> str:
-    return _short(value) + ("" if value < LEARNED else " ✗")
+def _error(value: float, share: float) -> str:
+    """An error, marked where the band is not fitted though it carries power."""
+    return _short(value) + (" ✗" if share >= NOTICEABLE and not value < LEARNED else "")
 
 
 def _gain(parts: dict[str, np.ndarray], place: int) -> str:

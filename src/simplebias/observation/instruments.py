@@ -54,6 +54,7 @@ from simplebias.frequency import (
     projection_measure,
     projection_spectrum,
     relative_error_measure,
+    spectrum,
     spectrum_measure,
     wavelet_coordinates,
     wavelet_frequencies,
@@ -68,7 +69,9 @@ from simplebias.training import error_measure
 VIEWS = 24
 """How many looks at the whole function and all neurons are kept."""
 FREQUENCIES = 256
-"""Largest number of 1-D frequencies."""
+"""Number of 1-D frequencies, where these hold the power."""
+HELD, LARGEST_LOOK = 0.99, 20_000_000
+"""Share of the power that the frequencies looked at hold, and frequencies × points looked at at most."""
 LATTICE_FREQUENCIES = 16
 """Frequencies along each half axis in two dimensions."""
 DRAWN_NEURONS = 200
@@ -251,7 +254,8 @@ def _add_spectrum(chosen: Instruments, prepared: Prepared, taper: str, often: Sc
     window = _taper(prepared, taper)
     lattice = complete_lattice(points) if one else None
     if lattice is not None:
-        frequencies = natural_frequencies(lattice)[:FREQUENCIES]
+        frequencies = natural_frequencies(lattice)
+        frequencies = frequencies[: _needed(points, prepared.targets, frequencies)]
         basis = gap_filling_basis(points, frequencies, window=window)
     else:
         frequencies = natural_frequencies(points)
@@ -277,6 +281,15 @@ def can_show_wavelets(prepared: Prepared) -> bool:
     """Whether there is one input, evenly spaced but for gaps, and not too long, PyWavelets or not."""
     points = prepared.sample.points
     return points.shape[1] == 1 and LEAST_VIEW <= len(points) <= LONGEST_VIEW and complete_lattice(points) is not None
+
+
+def _needed(points: np.ndarray, targets: np.ndarray, frequencies: np.ndarray) -> int:
+    """How many of the lowest frequencies to look at: the usual number, or more where sound has its power above them."""
+    if len(frequencies) <= FREQUENCIES:
+        return len(frequencies)
+    power = np.sum(np.abs(np.asarray(spectrum(points, targets, frequencies, allow_aliased=True))) ** 2, axis=1)
+    held = int(np.searchsorted(np.cumsum(power), HELD * power.sum()))
+    return int(np.clip(held + held // 8, FREQUENCIES, LARGEST_LOOK // len(points)))
 
 
 def _add_wavelets(chosen: Instruments, prepared: Prepared, rarely: Schedule) -> None:

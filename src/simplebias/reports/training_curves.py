@@ -64,7 +64,8 @@ def bands(reading: Reading, variables: Sequence[Variable]) -> list[Figure]:
             for rank, index in enumerate(chosen)
         ]
         y = value_axis(variable.values[..., chosen], variable.label, log=True, floor=RELATIVE_FLOOR)
-        figure = curve_panels([("", curves)], y, title="Bands, low to high", variable=variable)
+        title = "Bands, low to high" + (f": {variable.title}" if variable is not variables[0] else "")
+        figure = curve_panels([("", curves)], y, title=title, variable=variable)
         figure.plotly["layout"]["shapes"] = [learned_line()]
         figures.append(figure)
     return figures
