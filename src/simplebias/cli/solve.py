@@ -75,6 +75,10 @@ def solve(
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     options["baselines"] = baselines
     with friendly_errors():
+        from simplebias.core.errors import check_positive
+
+        if seconds is not None:
+            check_positive(seconds, "seconds")
         if scales is not None:
             options["scales"] = parse_scales(scales)
         finish(_run(problem, options, seed=seed, compare=compare, out=out))
