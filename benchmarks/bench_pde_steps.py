@@ -34,7 +34,7 @@ from simplebias.core import Record
 from simplebias.networks import MLP, FourierFeatures
 from simplebias.pde import Problem, Residual
 from simplebias.pde.ready import ready
-from simplebias.training import loss_measure
+from simplebias.training import Gradient, loss_measure
 
 WIDTH, DEPTH, RATE, BOUND = 100, 3, 1e-3, 3.0
 CASES = {  # name: problem, points, points on the boundary, stds of the features, steps of ours, of a peer
@@ -107,10 +107,11 @@ def ours(case: str) -> dict:
     """Processor seconds of a second call of `train`, and the losses that peers print too."""
     name, count, edge, stds, steps, fewer = CASES[case]
     task, network = task_of(ready(name), count, edge), network_of(ready(name).domain.inputs, stds)
+    updater = Gradient(optax.adam(RATE))  # the same in both calls, so that nothing is compiled again
 
     def train(steps: int, measures=None):
         return simplebias.train(
-            network, task, updater=optax.adam(RATE), steps=steps, measures=measures or {}, key=jax.random.key(4)
+            network, task, updater=updater, steps=steps, measures=measures or {}, key=jax.random.key(4)
         )
 
     train(steps)
