@@ -16,7 +16,7 @@ from simplebias.observation.preparation import Prepared
 
 KINDS = ("auto", "values", "logits", "probabilities")
 """What a model's outputs may be."""
-FEW, MANY = 512, 10_000
+FEW, MANY = 256, 10_000
 """Most probe points for many inputs, and for one or two, where leaving points out would hide high frequencies."""
 WIDE = 32
 """Inputs from which on they are taken for those of a picture, of which constant ones are not told."""

@@ -175,7 +175,7 @@ class Watch:
             instruments = choose_for_outputs(self._probes.prepared, often, rarely, window=self._window)
             self._book = Book(instruments, self._neuron_records(drawn, rarely, seldom), total, self._double)
             self._book.open(self._seen(0), self._out, self._provenance())
-        self._tell(0)
+        self._tell(-1)
 
     def _drawn_layer(self, layers: Sequence[Layer]) -> str:
         names = [layer.name for layer in layers]

@@ -173,25 +173,24 @@ def _ascii(name: str) -> str:
 
 
 def scalars(book: Book, after: int) -> Iterator[tuple[int, dict[str, float]]]:
-    """Numbers of the records that were measured after a step; for step 0 that one too.
+    """Numbers of the records that were measured after a step.
 
     Args:
         book: of the training.
-        after: a step; what was recorded later is told.
+        after: a step, -1 for what was recorded before the first one too.
 
     Yields:
         Each step with its numbers by name.
     """
     assert book.recorder is not None
     data, told = book.recorder.data, {}
-    low = after if after else -1
     for name in (*PLAIN, "band_error", "filter_error", "effective_neurons", "relative_change"):
         if name not in book.slots:
             continue
         array = data[name].isel(seed=0)
         array = array.sel(threshold=THRESHOLD, method="nearest") if name == "effective_neurons" else array
         steps = book.slots[name].steps
-        for place in np.flatnonzero((steps > low) & (steps <= book.reached)):
+        for place in np.flatnonzero((steps > after) & (steps <= book.reached)):
             values = array.isel({book.slots[name].dimension: int(place)})
             for label, value in _flat(values):
                 if np.isfinite(value):
