@@ -3,8 +3,18 @@
 from simplebias.solving.compare import compare
 from simplebias.solving.ending import result_line
 from simplebias.solving.files import problem_from_file
+from simplebias.solving.hybrid import hybrid
 from simplebias.solving.residual_scales import added_scales
 from simplebias.solving.scales import problem_scales, scales_for
 from simplebias.solving.solve import solve
 
-__all__ = ["added_scales", "compare", "problem_from_file", "problem_scales", "result_line", "scales_for", "solve"]
+__all__ = [
+    "added_scales",
+    "compare",
+    "hybrid",
+    "problem_from_file",
+    "problem_scales",
+    "result_line",
+    "scales_for",
+    "solve",
+]

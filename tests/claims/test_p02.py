@@ -1,0 +1,36 @@
+"""p02 comes out false where a seed needs more sweeps, sweeps do not arrive, or training leaves low frequencies."""
+
+import numpy as np
+import pytest
+
+from simplebias.claims.p02_hybrid import COUNTS, SHARE
+
+
+def failures(smoke, name, **changed):
+    claim, evidence = smoke("p02")
+    broken = dict(evidence) | {name: evidence[name].assign(changed)}
+    return [one.what for one in claim.check(broken).criteria if not one.holds]
+
+
+def test_all_rows_are_judged(smoke):
+    claim, evidence = smoke("p02")
+    assert len(claim.check(evidence).criteria) == 4
+
+
+def test_one_seed_with_more_sweeps_is_false(smoke):
+    _, evidence = smoke("p02")
+    sweeps = evidence[COUNTS]["sweeps"].copy(deep=True)
+    sweeps.values[-1] = 1.1 * SHARE * float(evidence[COUNTS]["sweeps_from_zero"])
+    assert failures(smoke, COUNTS, sweeps=sweeps)
+
+
+@pytest.mark.parametrize(("name", "value"), [("sweeps_from_zero", np.inf), ("foretold_from_zero", 1e4), ("end", 0.02)])
+def test_sweeps_that_do_not_arrive_as_foretold_are_false(smoke, name, value):
+    _, evidence = smoke("p02")
+    assert failures(smoke, COUNTS, **{name: 0 * evidence[COUNTS][name] + value})
+
+
+def test_a_network_that_learns_high_frequencies_first_is_false(smoke):
+    _, evidence = smoke("p02")
+    data = evidence[COUNTS]
+    assert failures(smoke, COUNTS, low=data["high"], high=data["low"])
