@@ -18,6 +18,7 @@ from simplebias.pde import (
     multigrid,
     solve_direct,
 )
+from simplebias.pde.finite_differences import FACTORS
 
 
 def wave(x):
@@ -59,6 +60,12 @@ def test_sine_transforms_and_sparse_factors_agree(intervals):
     fast = Elliptic(box, source, diffusion=2.0, reaction=-1.5, **options)
     slow = Elliptic(box, source, diffusion=lambda x: 2.0 + 0 * x[0], reaction=lambda x: -1.5 + 0 * x[0], **options)
     np.testing.assert_allclose(solve_direct(fast, intervals), solve_direct(slow, intervals), rtol=1e-11)
+
+
+def test_many_unknowns_are_solved_over_multigrid(monkeypatch):
+    factors = solve_direct(rough(3), 8)
+    monkeypatch.setitem(FACTORS, 3, 10)
+    np.testing.assert_allclose(solve_direct(rough(3), 8), factors, rtol=1e-10, atol=1e-12)
 
 
 def test_between_the_points_cubics_are_exact():

@@ -1,5 +1,8 @@
 """Elliptic problems on a lattice: the discrete equations, and their solution at once."""
 
+import importlib.util
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -9,13 +12,15 @@ import scipy.linalg
 import scipy.sparse
 import scipy.sparse.linalg
 
-from simplebias.core.errors import InputError
+from simplebias.core.errors import InputError, check_finite
 from simplebias.core.types import Array, ArrayLike, Output, Point
 from simplebias.pde.domains import Box, Lattice
-from simplebias.pde.problems import Constant, Problem
+from simplebias.pde.problems import Constant, Field, Problem
 from simplebias.pde.problems_elliptic import Elliptic
 from simplebias.pde.sampling import host_points
 
+FACTORS = {1: 10**9, 2: 300_000, 3: 20_000}
+"""Unknowns up to which sparse factors are taken, by the number of inputs."""
 LEAST_EIGENVALUE = 1e-12
 """Of the discrete operator, against its largest, below which it counts as singular."""
 
@@ -104,7 +109,7 @@ def finite_differences(problem: Problem, intervals: ArrayLike) -> LatticeSolutio
     edge = np.ones(full.shape, bool)
     edge[inner] = False
     with jax.enable_x64(True):
-        full[edge] = np.asarray(problem.boundary_values(corners[edge]), float)[:, 0]
+        full[edge] = np.asarray(_at(problem.boundary, corners[edge], "boundary values"), float)
     full[inner] = solve_direct(problem, lattice.intervals).reshape(lattice.shape)
     return LatticeSolution(lattice.box, full)
 
@@ -114,8 +119,9 @@ def solve_direct(problem: Problem, intervals: ArrayLike) -> np.ndarray:
 
     `Σ_a (a₋ (u - u_left) + a₊ (u - u_right)) / h_a² + c u = f` on a lattice, the diffusion taken halfway between
     neighbours; for Poisson's equation `Σ_a (2u - u_left - u_right) / h_a² = f`. By SciPy in float64, exact to rounding:
-    banded for one input, by fast sine transforms where a and c are constant, else by sparse factors. It differs from
-    the solution of the differential equation by O(h²).
+    banded for one input, by fast sine transforms where a and c are constant, else by sparse factors; many unknowns by
+    conjugate gradients over PyAMG's multigrid, to 1e-13 of the right side. It differs from the solution of the
+    differential equation by O(h²).
 
     Args:
         problem: what to solve.
@@ -141,10 +147,26 @@ def solve_direct(problem: Problem, intervals: ArrayLike) -> np.ndarray:
         if len(lattice.shape) > 1 and equations.constant is not None:
             return _by_sines(lattice, *equations.constant, right).reshape(-1, 1)
         if len(lattice.shape) > 1:
-            return np.asarray(scipy.sparse.linalg.spsolve(equations.matrix(), right.ravel())).reshape(-1, 1)
+            return _sparse(equations.matrix(), right.ravel(), len(lattice.shape)).reshape(-1, 1)
         left, on, ahead = (np.broadcast_to(np.asarray(one), lattice.shape) for one in equations.bands())
     bands = np.stack([np.concatenate([[0.0], -ahead[:-1]]), on, np.concatenate([-left[1:], [0.0]])])
     return np.asarray(scipy.linalg.solve_banded((1, 1), bands, right.ravel())).reshape(-1, 1)
+
+
+def _sparse(matrix: scipy.sparse.csc_array, right: np.ndarray, inputs: int) -> np.ndarray:
+    """By sparse factors, or by conjugate gradients over multigrid where factors would fill the memory."""
+    definite = bool((matrix.diagonal() > 0).all()) and int(np.size(right)) > FACTORS[min(inputs, 3)]
+    if definite and importlib.util.find_spec("pyamg") is not None:
+        import pyamg
+
+        rows: Any = scipy.sparse.csr_matrix(matrix)
+        rows.indices, rows.indptr = rows.indices.astype(np.int32), rows.indptr.astype(np.int32)
+        norms: list[float] = []
+        levels = pyamg.ruge_stuben_solver(rows, max_coarse=50)
+        found = levels.solve(right, tol=1e-13, maxiter=60, accel="cg", residuals=norms)
+        if norms[-1] < 1e-10 * max(norms[0], 1e-300):
+            return np.asarray(found)
+    return np.asarray(scipy.sparse.linalg.spsolve(matrix, right))
 
 
 def _by_sines(lattice: Lattice, diffusion: float, reaction: float, right: np.ndarray) -> np.ndarray:
@@ -196,7 +218,7 @@ class Equations(eqx.Module):
         if isinstance(reaction, Constant):
             self.reaction = jnp.asarray(reaction.value, dtype=float)
         else:
-            self.reaction = problem.reaction_values(lattice.points).reshape(lattice.shape)
+            self.reaction = _at(problem.reaction, lattice.points, "reaction").reshape(lattice.shape)
 
     @property
     def diagonal(self) -> Array:
@@ -240,22 +262,38 @@ def half_values(problem: Elliptic, lattice: Lattice, axis: int) -> Array:
     """The diffusion halfway between neighbours along an axis, one more there than interior points."""
     ticks = [(t[1:] + t[:-1]) / 2 if other == axis else t[1:-1] for other, t in enumerate(lattice.ticks)]
     places = np.stack(np.meshgrid(*ticks, indexing="ij"), axis=-1)
-    return problem.diffusion_values(places.reshape(-1, len(ticks))).reshape(places.shape[:-1])
+    return _at(problem.diffusion, places.reshape(-1, len(ticks)), "diffusion").reshape(places.shape[:-1])
 
 
 def right_side(problem: Elliptic, lattice: Lattice) -> Array:
     """The source, with what the boundary adds to the equations next to it, in the lattice's shape."""
-    right = problem.source_values(lattice.points).reshape(lattice.shape)
-    for axis, (ticks, h) in enumerate(zip(lattice.ticks, lattice.spacing, strict=True)):
-        for end, beside, place in ((ticks[0], ticks[0] + h / 2, 0), (ticks[-1], ticks[-1] - h / 2, -1)):
-            shape = [s for other, s in enumerate(lattice.shape) if other != axis]
-            values = problem.boundary_values(_face(lattice, axis, end)).reshape(shape)
-            if not isinstance(problem.diffusion, Constant):
-                values = values * problem.diffusion_values(_face(lattice, axis, beside)).reshape(shape)
-            else:
-                values = values * problem.diffusion.value
-            right = right.at[(slice(None),) * axis + (place,)].add(values / h**2)
+    right = _at(problem.source, lattice.points, "source").reshape(lattice.shape)
+    ends = [(axis, side) for axis in range(len(lattice.shape)) for side in (0, -1)]
+    faces = [_face(lattice, axis, lattice.ticks[axis][side]) for axis, side in ends]
+    values = _at(problem.boundary, np.concatenate(faces), "boundary values")
+    if isinstance(problem.diffusion, Constant):
+        values = values * problem.diffusion.value
+    else:  # halfway to the face
+        halves = [
+            (ticks[0] + ticks[1]) / 2 if side == 0 else (ticks[-1] + ticks[-2]) / 2
+            for axis, side in ends
+            for ticks in (lattice.ticks[axis],)
+        ]
+        beside = [_face(lattice, axis, place) for (axis, _), place in zip(ends, halves, strict=True)]
+        values = values * _at(problem.diffusion, np.concatenate(beside), "diffusion")
+    cuts = np.cumsum([len(face) for face in faces])[:-1]
+    for (axis, side), found in zip(ends, jnp.split(values, cuts), strict=True):
+        shape = [size for other, size in enumerate(lattice.shape) if other != axis]
+        where = (slice(None),) * axis + (side,)
+        right = right.at[where].add(found.reshape(shape) / lattice.spacing[axis] ** 2)
     return right
+
+
+def _at(field: Field, points: np.ndarray, name: str) -> Array:
+    """A field at points, `(points,)`, compiled as a whole."""
+    values = jax.jit(jax.vmap(field))(jnp.asarray(points, dtype=float))
+    check_finite(values, name)
+    return values
 
 
 def _face(lattice: Lattice, axis: int, place: float) -> np.ndarray:
