@@ -1,6 +1,8 @@
 """Elliptic problems on a lattice: the discrete equations, and their solution at once."""
 
+import functools
 import importlib.util
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -291,9 +293,15 @@ def right_side(problem: Elliptic, lattice: Lattice) -> Array:
 
 def _at(field: Field, points: np.ndarray, name: str) -> Array:
     """A field at points, `(points,)`, compiled as a whole."""
-    values = jax.jit(jax.vmap(field))(jnp.asarray(points, dtype=float))
+    values = _mapped(field)(jnp.asarray(points, dtype=float))
     check_finite(values, name)
     return values
+
+
+@functools.lru_cache(maxsize=64)
+def _mapped(field: Field) -> Callable[[Array], Array]:
+    """The same compiled function for the same field."""
+    return jax.jit(jax.vmap(field))
 
 
 def _face(lattice: Lattice, axis: int, place: float) -> np.ndarray:
