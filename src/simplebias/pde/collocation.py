@@ -8,13 +8,14 @@ them; all else is NumPy and SciPy in float64.
 import dataclasses
 from typing import NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.linalg
 
 from simplebias.core.errors import InputError, check_positive
-from simplebias.core.types import ArrayLike, Key, Point
+from simplebias.core.types import Array, ArrayLike, Key, Point
 from simplebias.pde.domains import Box
 from simplebias.pde.problems import Problem
 from simplebias.pde.sampling import host_points
@@ -76,17 +77,23 @@ def read_operator(problem: Problem, points: np.ndarray) -> Operator:
     Returns:
         The operator.
     """
+    with jax.enable_x64(True):
+        found = _read(problem, jnp.asarray(points, float))
+        return Operator(*(np.asarray(one, float) for one in found))
+
+
+@eqx.filter_jit
+def _read(problem: Problem, points: Array) -> tuple[Array, ...]:
+    """Compiled once for each problem and number of points."""
     inputs = points.shape[1]
     shape = () if problem.second == "laplacian" else (inputs, inputs)
 
-    def read(point: Point) -> tuple:
+    def read(point: Point) -> tuple[Array, ...]:
         zeros = (jnp.zeros((), point.dtype), jnp.zeros(inputs, point.dtype), jnp.zeros(shape, point.dtype))
         start, slopes = jax.value_and_grad(problem.residual, argnums=(1, 2, 3))(point, *zeros)
         return start, *slopes
 
-    with jax.enable_x64(True):
-        found = jax.jit(jax.vmap(read))(jnp.asarray(points, float))
-        return Operator(*(np.asarray(one, float) for one in found))
+    return jax.vmap(read)(points)
 
 
 def check_linear(problem: Problem, name: str) -> None:
