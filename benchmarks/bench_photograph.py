@@ -127,8 +127,8 @@ def main() -> int:
         f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, "
         f"Python {platform.python_version()}, JAX {jax.__version__}; command: {' '.join(sys.argv)}"
     )
-    siren = [(30, 1e-3)] if options.quick else [(30, 5e-4), (30, 1e-3), (30, 3e-3), (60, 1e-3)]
-    features = [(6, 3e-3)] if options.quick else [(3, 3e-3), (6, 3e-3), (10, 3e-3), (6, 6e-3)]
+    siren = [(30, 3e-3)] if options.quick else [(30, 5e-4), (30, 1e-3), (30, 3e-3), (60, 3e-3)]
+    features = [(6, 6e-3)] if options.quick else [(3, 3e-3), (6, 3e-3), (10, 3e-3), (6, 6e-3)]
     good = True
     for validation in options.validation:
         for seed in range(options.seeds):

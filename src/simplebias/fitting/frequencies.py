@@ -12,7 +12,7 @@ LOW_SHARE = 1 / 8
 """Share of the frequencies below one period of the data, for trends, which no spectrum tells from its first line."""
 WAVES, EACH = 48, 2
 """Waves looked for in data of one input at most, and neurons that each gets at least."""
-SHARP, SMOOTH = 0.9, 1.6
+SHARP, SMOOTH = 0.7, 1.6
 """Power to the exponent is the density of frequencies in a plane, whose spectra have a long tail of faint modes: where
 every point is to be fitted, and where it is the places between them that count."""
 JITTER = 0.1
@@ -29,7 +29,7 @@ def choose_frequencies(
     """Frequencies for the neurons of a first layer of sines, where the spectrum of the values has its power.
 
     A share of one eighth lies below one period of the data. For one input the others lie at the waves that `find_waves`
-    finds. For two they are spread over the spectrum with a density of its power to the 1.6 (0.9 to fit every point
+    finds. For two they are spread over the spectrum with a density of its power to the 1.6 (0.7 to fit every point
     sharply), where for scattered points what does not stand out of the noise is left out. For more inputs, whose
     spectrum is not at hand, they are normal with half the root-mean-square frequency by slopes between nearest
     neighbours, in all directions alike.

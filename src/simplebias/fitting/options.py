@@ -89,7 +89,7 @@ class FitOptions:
         inputs = sample.points.shape[1]
         rows = sample.size - round(self.validation * sample.size)
         line = (64 if rows <= LARGEST_BATCH else 128, 2, 5e-3)
-        width, depth, rate = line if inputs == 1 else (96, 3, 2e-2)
+        width, depth, rate = line if inputs == 1 else (96, 3, 2e-2 if self.validation or inputs > 2 else 4e-2)
         chosen: dict[str, Any] = {"width": width, "depth": depth, "learning_rate": rate}
         chosen["batch_size"] = LARGEST_BATCH // 2 if rows > LARGEST_BATCH else 0
         if self.seconds is None:
