@@ -162,6 +162,11 @@ def test_what_fails_inside_never_ends_the_training():
 def test_wrappers_are_looked_through():
     model = restless()
     assert unwrapped(nn.DataParallel(torch.compile(model, backend="eager"))) is model
+    torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
+    try:
+        assert unwrapped(nn.parallel.DistributedDataParallel(model)) is model
+    finally:
+        torch.distributed.destroy_process_group()
     with pytest.raises(InputError, match=r"torch\.nn\.Module"):
         unwrapped(lambda x: x)
 
@@ -201,7 +206,7 @@ def test_autocast_keeps_no_weights_without_their_gradients():
 
 
 def test_other_processes_do_nothing(monkeypatch):
-    monkeypatch.setattr("simplebias.integrations.watching._rank", lambda: 1)
+    monkeypatch.setattr("simplebias.integrations.watching.rank", lambda: 1)
     with watch(nn.Linear(1, 2), X, torch.cat([Y, Y], 1)) as watching:
         watching.step(1.0)
         assert not watching.should_stop

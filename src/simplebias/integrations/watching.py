@@ -25,6 +25,7 @@ from simplebias.integrations.layers import Layer, layers_of, linked, weights_of
 from simplebias.integrations.looking import PENDING, Book, Look, precision
 from simplebias.integrations.modules import evaluated, kept_randomness, read_output, untouched, unwrapped
 from simplebias.integrations.probes import make_probes
+from simplebias.integrations.processes import agreed, rank
 from simplebias.integrations.stopping import EarlyStop, as_rule
 from simplebias.integrations.summary import summarise_watch
 from simplebias.integrations.timing import plan
@@ -95,7 +96,7 @@ class Watch:
         self._given = (points, values, kind, validation, coordinates, limit, names)
         self._layers_wanted, self._drawn, self._steps, self._window = layers, drawn, steps, window
         self._out, self._report, self._writers = None if out is None else Path(out), report, tuple(writers)
-        self._silent = _rank() != 0
+        self._silent = rank() != 0
         self._step, self._next, self._loss = 0, np.iinfo(np.int64).max, None
         self._book: Book | None = None
         self._decided: tuple[int, str] = (-1, "")
@@ -134,7 +135,7 @@ class Watch:
         if not self._silent and self._book is not None and not self._broken:
             self._guarded(self._decide)
             answer = bool(self._decided[1])
-        return _agreed(answer)
+        return agreed(answer)
 
     @property
     def reason(self) -> str:
@@ -338,21 +339,6 @@ def _wake(model: nn.Module, points: Any) -> None:
     lazy = [name for name, weight in model.named_parameters() if isinstance(weight, nn.UninitializedParameter)]
     if lazy:
         raise InputError("a model whose weights have shapes", f"lazy ones ({lazy[0]})", "Call it once before.")
-
-
-def _rank() -> int:
-    distributed = torch.distributed
-    return distributed.get_rank() if distributed.is_available() and distributed.is_initialized() else 0
-
-
-def _agreed(answer: bool) -> bool:
-    """The answer of the first process, in all."""
-    distributed = torch.distributed
-    if not distributed.is_available() or not distributed.is_initialized() or distributed.get_world_size() == 1:
-        return answer
-    told = [answer]
-    distributed.broadcast_object_list(told, src=0)
-    return bool(told[0])
 
 
 def watch(model: nn.Module, points: Any, values: Any, *, out: str | Path | None = None, **options: Any) -> Watch:
