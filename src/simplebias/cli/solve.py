@@ -27,7 +27,9 @@ def solve(
     scales: Annotated[
         str | None,
         typer.Option(
-            help="auto, or factors of the inputs, such as 1,2,4,8.", show_default="auto", rich_help_panel=NETWORK
+            help="auto, adaptive, or factors of the inputs, such as 1,2,4,8.",
+            show_default="auto",
+            rich_help_panel=NETWORK,
         ),
     ] = None,
     network: Annotated[
@@ -122,7 +124,14 @@ def _run(problem: str | None, options: dict[str, Any], *, seed: int, compare: bo
         raise InputError("NAME_OR_FILE", "none", "simplebias solve --list names the ready problems.")
     found, name = find(problem)
     folder = out if out is not None else free_folder(f"{name}-compared" if compare else name)
-    run = (solve_both if compare else solve_once)(found, key=jax.random.key(seed), out=folder, throw=False, **options)
+    verb = solve_both if compare else solve_once
+    if options.get("scales") == "adaptive":
+        if compare:
+            raise InputError("--scales auto or numbers with --compare", "adaptive", "Leave one of them out.")
+        from simplebias.solving import solve_adaptively as verb
+
+        del options["scales"]
+    run = verb(found, key=jax.random.key(seed), out=folder, throw=False, **options)
     run.report()
     return run
 

@@ -1,5 +1,6 @@
 """Differential equations solved by networks, held against classical methods in the same run."""
 
+from simplebias.solving.adaptive import solve_adaptively
 from simplebias.solving.compare import compare
 from simplebias.solving.ending import load_solution, result_line
 from simplebias.solving.files import problem_from_file
@@ -18,4 +19,5 @@ __all__ = [
     "result_line",
     "scales_for",
     "solve",
+    "solve_adaptively",
 ]
