@@ -10,15 +10,15 @@ from simplebias.networks import MLP, Encoded, FourierFeatures, MultiScale, ResNe
 from simplebias.pde import Box, HardBoundary, square_with_discs
 
 KEY = jax.random.key(0)
-PLAIN = MLP(2, 1, 8, 2, key=KEY)
-WAVES = MultiScale(2, 1, 12, 2, scales=(1, 4), key=KEY)
+PLAIN = MLP(2, 1, 8, 1, key=KEY)
+WAVES = MultiScale(2, 1, 12, 1, scales=(1, 4), key=KEY)
 NETWORKS = {
     "MLP": lambda: PLAIN,
-    "ResNet of two outputs": lambda: ResNet(2, 2, 8, 3, activation="gelu", key=KEY),
-    "MultiScale 1": lambda: MultiScale(2, 1, 12, 2, scales=(1, 4), version=1, activation="s2relu", key=KEY),
+    "ResNet of two outputs": lambda: ResNet(2, 2, 8, 2, activation="gelu", key=KEY),
+    "MultiScale 1": lambda: MultiScale(2, 1, 12, 1, scales=(1, 4), version=1, activation="s2relu", key=KEY),
     "MultiScale 2": lambda: WAVES,
     "SubspaceNet": lambda: SubspaceNet(PLAIN, WAVES, contributions=0.1),
-    "FourierFeatures": lambda: Encoded(FourierFeatures(2, 8, frequency_std=2.0, key=KEY), MLP(8, 1, 8, 2, key=KEY)),
+    "FourierFeatures": lambda: Encoded(FourierFeatures(2, 8, frequency_std=2.0, key=KEY), MLP(8, 1, 8, 1, key=KEY)),
     "Siren": lambda: Siren(2, 1, 8, 2, key=KEY),
     "HardBoundary": lambda: HardBoundary(PLAIN, Box([-1, -1], [1, 1]), lift=lambda x: x[0] * x[1]),
     "HardBoundary, holes": lambda: HardBoundary(PLAIN, square_with_discs()),

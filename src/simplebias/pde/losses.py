@@ -37,7 +37,8 @@ class Ritz(Task):
 
     With a penalty the solution of least energy is wrong by `-a ∂_n u / 2β` on the boundary, however good the network.
     Nitsche's term `- ∫_∂Ω a ∂_n u (u - g)` takes that away; β must be above about half the largest angular frequency
-    that the network can have at the boundary, else the energy has no minimum. A hard boundary has no such error.
+    that the network can have at the boundary, and above the inverse of the distance of points, else the energy has no
+    minimum. A hard boundary has no such error.
 
     Args:
         problem: what to solve.
@@ -45,7 +46,8 @@ class Ritz(Task):
         count: how many to draw; 2048 by default.
         boundary: `penalty`, `nitsche`, or `hard` for a network that meets the boundary values by itself
             (`HardBoundary`).
-        boundary_weight: β, in units of the energy; 1000 by default.
+        boundary_weight: β, in units of the energy; 1000 by default, with Nitsche's term at least 4 by the distance of
+            points.
         boundary_count: points on the boundary; an interval has two whatever it is. A fifth of the others by default.
         key: random key of the points, needed where they are drawn.
         resample: whether each step has fresh points, a block of a large low-discrepancy sequence.
@@ -91,7 +93,10 @@ class Ritz(Task):
         options: Any = {"count": count, "boundary_count": boundary_count, "key": key, "resample": resample}
         self.problem, self.boundary = problem, boundary
         self.pool = make_pool(problem, points, soft=boundary != "hard", **options)
-        weight = RITZ_WEIGHT if boundary_weight is None else boundary_weight
+        weight = boundary_weight
+        if weight is None:  # a slope between the boundary and the nearest points must not pay
+            apart = (problem.domain.volume / self.pool.count) ** (1 / problem.domain.inputs)
+            weight = max(RITZ_WEIGHT, 4 / apart if boundary == "nitsche" else 0.0)
         self.boundary_weight = jnp.asarray(weight, self.pool.points.dtype)
 
     @property
