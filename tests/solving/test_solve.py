@@ -113,6 +113,7 @@ def test_a_reference_is_found_where_there_is_a_method():
     source = lambda x: TURN**2 * jnp.sin(TURN * x[0])
     found = find_reference(Poisson(Box(0, 1), source))
     assert found.kind == "finite differences"
+    assert found.solution is not None
     assert float(found.solution(jnp.array([0.25]))[0]) == pytest.approx(1, abs=1e-6)
     assert find_reference(PROBLEM).kind == "exact"
     ten = find_reference(Poisson(Box([0] * 5, [1] * 5), source))

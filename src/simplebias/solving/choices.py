@@ -23,6 +23,10 @@ INSIDE, EDGE = 2.6, 0.5
 """Points inside and on the boundary for each parameter."""
 ENERGY_POINTS = 8
 """Points inside for each parameter where an energy is an integral over them."""
+PEAK = 30.0
+"""Mean fourth power of a source, over its mean square squared, above which points are drawn near it; sines: 1.5."""
+FEWEST = 4
+"""Scales where there are several: between far ones some help to train."""
 NITSCHE = 8.0
 """β of Nitsche's term, over the highest angular frequency of the scales."""
 
@@ -38,7 +42,8 @@ class Choices:
         boundary: `hard`, `penalty` or `nitsche`.
         method: `gauss-newton`, `adam` or `both`.
         scales: of the network.
-        size: mean square of the source and of the values on the boundary, by which a residual is measured.
+        size: mean square of the source, or of the values on the boundary, by which a residual is measured.
+        peaked: whether the source is so concentrated that even points would miss it.
         description: of the network, as plain data; empty for one that was given.
     """
 
@@ -49,6 +54,7 @@ class Choices:
     method: str
     scales: tuple[float, ...]
     size: float
+    peaked: bool
     description: dict[str, Any]
 
     @property
@@ -73,6 +79,8 @@ class Choices:
         options: dict[str, Any] = {"boundary": self.boundary, "key": key, "resample": resample}
         if self.boundary != "hard":
             options["boundary_count"] = max(int(EDGE / INSIDE * count), 64)
+        if self.peaked and not resample:
+            return Residual(self.problem, near_source(self.problem, count, key=key), **options)
         return Residual(self.problem, count=count, **options)
 
     def _energy(self, points: int | None, key: Key, resample: bool) -> Ritz:
@@ -121,7 +129,7 @@ def choose(
         check_choice(value, name, known)
     drawn, placed = jax.random.split(key)
     loss = _loss(problem) if loss == "auto" else loss
-    square, held = _sizes(problem, placed)
+    square, held, peak = _sizes(problem, placed)
     boundary = _boundary(problem, loss, held) if boundary == "auto" else boundary
     if loss == "residual" and boundary == "nitsche":
         raise InputError(
@@ -132,7 +140,7 @@ def choose(
     solution = _hard(made, problem) if boundary == "hard" else made
     if method == "auto":
         method = "gauss-newton" if parameter_count(solution) <= LARGEST else "adam"
-    return Choices(problem, solution, loss, boundary, method, found, square or held or 1.0, description)
+    return Choices(problem, solution, loss, boundary, method, found, square or held or 1.0, peak > PEAK, description)
 
 
 def _loss(problem: Problem) -> str:
@@ -144,11 +152,27 @@ def _loss(problem: Problem) -> str:
     return "ritz"
 
 
-def _sizes(problem: Problem, key: Key) -> tuple[float, float]:
-    """Mean squares of the source and of the values on the boundary."""
-    inside = problem.source_values(problem.domain.sample(1024, key=key))
+def _sizes(problem: Problem, key: Key) -> tuple[float, float, float]:
+    """Mean squares of the source and of the values on the boundary; mean fourth power of the source over its square."""
+    inside = problem.source_values(problem.domain.sample(8192, key=key))
     edge = problem.boundary_values(problem.domain.sample_boundary(256, key=key).points)
-    return float(jnp.mean(inside**2)), float(jnp.mean(edge**2))
+    square = float(jnp.mean(inside**2))
+    return square, float(jnp.mean(edge**2)), float(jnp.mean(inside**4)) / (square**2 or 1.0)
+
+
+def near_source(problem: Problem, count: int, *, key: Key) -> Points:
+    """Points of which half are even and half as dense as the source is strong.
+
+    Args:
+        problem: with a source that is large in a small part of the domain.
+        count: how many.
+        key: random key.
+
+    Returns:
+        `(count, inputs)`.
+    """
+    strength = lambda points: jnp.abs(jax.vmap(problem.source)(points))
+    return problem.domain.sample_by(strength, count, key=key, power=1.0, floor=1.0)
 
 
 def _boundary(problem: Problem, loss: str, held: float) -> str:
@@ -198,7 +222,8 @@ class Line:
 def _scales(problem: Problem, scales: Any, key: Key) -> tuple[float, ...]:
     if isinstance(scales, str):
         check_choice(scales, "scales", ("auto",))
-        return scales_for(problem, key=key)
+        found = scales_for(problem, key=key)
+        return found if len(found) >= FEWEST or len(found) == 1 else scales_for(problem, count=FEWEST, key=key)
     found = tuple(float(one) for one in np.atleast_1d(np.asarray(scales, float)))
     if not all(np.isfinite(one) and one > 0 for one in found):
         raise InputError("scales='auto' or numbers above zero", repr(scales))

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,7 +25,7 @@ from simplebias.core.run import (
 )
 from simplebias.core.storage import read_marker, storage_errors
 from simplebias.core.task import Task
-from simplebias.core.types import FREQUENCY, INPUT, OUTPUT, POINT, RECORD, Key, Network
+from simplebias.core.types import FREQUENCY, INPUT, OUTPUT, POINT, RECORD, Array, Key, Network, Points, Scalar
 from simplebias.pde import Problem, ready, solution_errors
 from simplebias.solving.choices import Choices, choose
 from simplebias.solving.drawings import drawings, input_names
@@ -192,10 +193,10 @@ def _joined(ended: Ended, began: float) -> xr.Dataset:
         )
         parts.append(data.drop_vars("clock"))
         offset += run.step
-    joined = xr.concat(parts, RECORD, combine_attrs="override") if len(parts) > 1 else parts[0]
+    joined: Any = xr.concat(parts, RECORD, combine_attrs="override") if len(parts) > 1 else parts[0]
     last = ended.runs[-1].data
     words = {name: last[name].attrs for name in ("outcome", "diverged_at", "stopped_at")}
-    found = {name: ((), last[name].values, words[name]) for name in words}
+    found: dict[str, Any] = {name: ((), last[name].values, words[name]) for name in words}
     found["outcome"] = ((), np.int32(ended.outcome), words["outcome"])
     return joined.assign(found)
 
@@ -213,8 +214,7 @@ def _converged(ended: Ended, data: xr.Dataset, key: Key) -> tuple[bool, dict[str
     if ended.choices.loss == "residual":
         task: Any = ended.choices.task(max(ended.task.size, 512), key=key)
         network = ended.runs[-1].network
-        loss = jax.jit(lambda: task.loss(network, task.batch(None, key=key), key=key))()
-        size = float(jnp.sqrt(loss / ended.choices.size))
+        size = float(jnp.sqrt(_loss(network, task, key) / ended.choices.size))
         return size < CONVERGED, {"relative residual": size}
     half = losses[len(losses) // 2 :]
     change = float(abs(half[0] - half[-1]) / max(abs(half[-1]), 1e-300))
@@ -224,7 +224,7 @@ def _converged(ended: Ended, data: xr.Dataset, key: Key) -> tuple[bool, dict[str
 def _values(ended: Ended, reference: Reference) -> xr.Dataset:
     """The solution and the reference where they were looked at."""
     looks, problem = ended.looks, ended.choices.problem
-    u = np.asarray(jax.jit(jax.vmap(ended.runs[-1].network))(looks.inside))
+    u = np.asarray(_outputs(ended.runs[-1].network, looks.inside))
     names = input_names(problem.domain.inputs)
     variables: dict[str, Any] = {
         "points": ((POINT, INPUT), np.asarray(looks.inside)),
@@ -237,6 +237,16 @@ def _values(ended: Ended, reference: Reference) -> xr.Dataset:
     if looks.index is not None:
         variables["lattice_index"] = ((POINT, INPUT), looks.index, {"shape": list(looks.shape)})
     return xr.Dataset(variables, coords={INPUT: names, OUTPUT: ["u"], "input_unit": (INPUT, [""] * len(names))})
+
+
+@eqx.filter_jit
+def _outputs(network: Network, points: Points) -> Array:
+    return jax.vmap(network)(points)
+
+
+@eqx.filter_jit
+def _loss(network: Network, task: Task, key: Key) -> Scalar:
+    return task.loss(network, task.batch(None, key=key), key=key)
 
 
 def _figures(ended: Ended, reference: Reference) -> dict[str, Any]:
