@@ -30,6 +30,7 @@ from simplebias.pde import Problem, ready, solution_errors
 from simplebias.solving.choices import Choices, choose
 from simplebias.solving.drawings import drawings, input_names
 from simplebias.solving.looks import Places, seconds_since
+from simplebias.solving.power import with_power
 from simplebias.solving.references import Reference, baselines
 from simplebias.solving.summary import summarise
 
@@ -99,7 +100,7 @@ def store(
     seconds = time.time() - began - reference.seconds
     converged, check = _converged(ended, data, validated)
     data = data.merge(_values(ended, reference))
-    data = data.assign(_figures(ended, reference))
+    data = with_power(data.assign(_figures(ended, reference)), ended.looks, choices.problem)
     if baselines and reference.solution is not None:
         data = data.merge(_beside(ended, reference, data, seconds, featured))
     task: Any = ended.task
