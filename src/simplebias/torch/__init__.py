@@ -8,7 +8,19 @@ except ModuleNotFoundError as error:
     _missing = InputError("the package torch", "an environment without it", "pip install simplebias[torch]")
     raise _missing from error
 
-from simplebias.torch.activations import Cosine, Phi, Ricker, S2ReLU, Sine, SReLU, X2Tanh, XTanh, activation, name_of
+from simplebias.torch.activations import (
+    Cosine,
+    Phi,
+    Ricker,
+    S2ReLU,
+    Sine,
+    SineCosine,
+    SReLU,
+    X2Tanh,
+    XTanh,
+    activation,
+    name_of,
+)
 from simplebias.torch.chains import chain
 from simplebias.torch.conversion import from_torch, to_torch
 from simplebias.torch.encodings import FourierFeatures, PositionalEncoding
@@ -31,6 +43,7 @@ __all__ = [
     "S2ReLU",
     "SReLU",
     "Sine",
+    "SineCosine",
     "SubspaceNet",
     "X2Tanh",
     "XTanh",

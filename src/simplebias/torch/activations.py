@@ -51,6 +51,19 @@ class Cosine(nn.Module):
         return torch.cos(x)
 
 
+class SineCosine(nn.Module):
+    """`σ(x) = ½ (sin x + cos x)`.
+
+    Example:
+        >>> SineCosine()(torch.zeros(1)).tolist()
+        [0.5]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply it."""
+        return 0.5 * (torch.sin(x) + torch.cos(x))
+
+
 class SReLU(nn.Module):
     """`σ(x) = x₊ (1 - x)₊`, of bounded support, for multi-scale networks.
 
@@ -173,6 +186,7 @@ _MAKERS: dict[str, Callable[[], nn.Module]] = {
     "elu": nn.ELU,
     "leaky_relu": nn.LeakyReLU,
     "sin": Sine,
+    "sincos": SineCosine,
     "cos": Cosine,
     "identity": nn.Identity,
     "srelu": SReLU,
