@@ -209,7 +209,7 @@ def _advice(data: xr.Dataset, made: dict[str, Any]) -> str:
         )
     if made.get("converged") is False or (np.isfinite(error) and error > GOOD):
         worst = _worst(data)
-        if worst is not None and made.get("scales") and worst[1] > GOOD:
+        if worst is not None and worst[1] > GOOD and np.pi * worst[0] > max(made.get("scales") or [np.inf]):
             return f"Give it more time (--seconds), or scales that reach {worst[0]:.3g} cycles per unit (--scales)."
         return "Give it more time (--seconds), or another --network, --loss or --boundary."
     if not np.isfinite(error):
