@@ -40,8 +40,8 @@ def small_network(
 
     Example:
         >>> network = small_network(1, (1.0, 4.0, 16.0), parameters=300, key=jax.random.key(0))
-        >>> sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(network, eqx.is_inexact_array)))
-        303
+        >>> parameter_count(network)
+        286
     """
     check_choice(kind, "network", NETWORKS)
     count = PARAMETERS.get(inputs, 1400) if parameters is None else parameters
