@@ -46,11 +46,17 @@ def test_frequencies_of_a_plane_lie_at_its_waves():
     side = np.arange(32) / 32
     plane = np.stack(np.meshgrid(side, side, indexing="ij"), axis=-1).reshape(-1, 2)
     wave = np.cos(2 * np.pi * (plane @ np.array([5.0, -3.0])) + 0.4)
-    chosen = choose_frequencies(plane, wave, 40)
+    chosen = choose_frequencies(plane, wave, 40, smooth=False)
     assert np.mean(np.linalg.norm(chosen - [5, -3], axis=1) < 2) > 0.7
+    smooth = choose_frequencies(plane, wave, 400)  # half of them evenly in a disc up to the wave
+    assert np.mean(np.linalg.norm(smooth - [5, -3], axis=1) < 2) > 0.5
+    sizes = np.sort(np.linalg.norm(smooth, axis=1))[:200]
+    mean = np.hypot(5, 3)
+    assert np.allclose(np.mean(sizes < mean / 2), 0.25, atol=0.03)
+    assert sizes[-1] < mean + 1
     gaps = np.random.default_rng(0).random(len(plane)) < 0.8
-    chosen = choose_frequencies(plane[gaps], wave[gaps], 40)
-    assert np.mean(np.linalg.norm(chosen - [5, -3], axis=1) < 2) > 0.7
+    smooth = choose_frequencies(plane[gaps], wave[gaps], 400)
+    assert np.mean(np.linalg.norm(smooth - [5, -3], axis=1) < 2) > 0.4
 
 
 def test_first_layers_keep_their_promises():

@@ -15,6 +15,11 @@ WAVES, EACH = 48, 2
 SHARP, SMOOTH = 0.7, 1.6
 """Power to the exponent is the density of frequencies in a plane, whose spectra have a long tail of faint modes: where
 every point is to be fitted, and where it is the places between them that count."""
+EVEN_SHARE = 1 / 2
+"""Share of the frequencies of a plane, where the places between the points count, that lie evenly up to the mean one:
+without them most neurons are alike, and the few at high frequencies fit the points by what is wrong between them."""
+GOLDEN = (3 - 5**0.5) / 2
+"""Of a turn, between directions that are spread evenly."""
 JITTER = 0.1
 """Scatter of the neurons of one wave about its frequency, in steps of one over the period."""
 MOST_SUMS = 40_000_000
@@ -29,8 +34,9 @@ def choose_frequencies(
     """Frequencies for the neurons of a first layer of sines, where the spectrum of the values has its power.
 
     A share of one eighth lies below one period of the data. For one input the others lie at the waves that `find_waves`
-    finds. For two they are spread over the spectrum with a density of its power to the 1.6 (0.7 to fit every point
-    sharply), where for scattered points what does not stand out of the noise is left out. For more inputs, whose
+    finds. For two they are spread over the spectrum with a density of its power to the 0.7 to fit every point sharply;
+    otherwise half of all lie evenly in the disc up to the mean frequency, weighted by power, and half have a density of
+    the power to the 1.6. For scattered points what does not stand out of the noise is left out. For more inputs, whose
     spectrum is not at hand, they are normal with half the root-mean-square frequency by slopes between nearest
     neighbours, in all directions alike.
 
@@ -57,11 +63,14 @@ def choose_frequencies(
     where = host_points(points)
     what = host_array(values).reshape(as_values(values, len(where)).shape)
     random = np.random.default_rng((57_005, seed))
-    low = min(count, max(1, round(LOW_SHARE * count)))
-    chosen = np.concatenate([
-        _below_one_period(where, low, random),
-        _by_power(where, what, count - low, SMOOTH if smooth else SHARP, random),
-    ])
+    if where.shape[1] == 2 and smooth:
+        chosen = _smooth_plane(where, what, count, random)
+    else:
+        low = min(count, max(1, round(LOW_SHARE * count)))
+        chosen = np.concatenate([
+            _below_one_period(where, low, random),
+            _by_power(where, what, count - low, SHARP, random),
+        ])
     return chosen[np.argsort(np.linalg.norm(chosen, axis=1), kind="stable")]
 
 
@@ -76,6 +85,7 @@ def _below_one_period(where: np.ndarray, count: int, random: np.random.Generator
 def _by_power(
     where: np.ndarray, what: np.ndarray, count: int, exponent: float, random: np.random.Generator
 ) -> np.ndarray:
+    """At waves of one input, with a density of a power of the power of two, normal for more."""
     inputs = where.shape[1]
     if inputs > 2:
         std = SPREAD * suggest_scales(where, what).bandwidth / np.sqrt(inputs)
@@ -93,6 +103,20 @@ def _by_power(
         each = np.repeat(np.arange(len(modes)), EACH)[:count]
         picked = np.concatenate([each, _systematic(density, count - len(each), random)])
     return modes[picked] + scatter * (random.random((count, inputs)) - 0.5) / periods(where)
+
+
+def _smooth_plane(where: np.ndarray, what: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
+    """Half evenly in a disc up to the mean frequency, half where the spectrum of a plane has its power."""
+    modes, power = _plane(where, what - what.mean(axis=0))
+    if not power.any():
+        return _below_one_period(where, count, random)
+    even = round(EVEN_SHARE * count)
+    mean = np.sum(power * np.linalg.norm(modes, axis=1)) / power.sum()
+    size = mean * np.sqrt((np.arange(even) + random.random(even)) / max(even, 1))
+    turns = 2 * np.pi * (GOLDEN * np.arange(even) + random.random())
+    disc = size[:, None] * np.stack([np.cos(turns), np.sin(turns)], axis=1)
+    picked = modes[_systematic((power / power.max()) ** SMOOTH, count - even, random)]
+    return np.concatenate([disc, picked + (random.random(picked.shape) - 0.5) / periods(where)])
 
 
 def _systematic(density: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
