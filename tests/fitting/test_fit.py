@@ -10,11 +10,9 @@ from typer.testing import CliRunner
 import simplebias
 from simplebias.cli import app
 from simplebias.core.errors import InputError, StorageError
-from simplebias.fitting import ExtrapolationWarning, fit, predict, read_model, resume_fit
+from simplebias.fitting import ExtrapolationWarning, fit, predict, read_model
 from simplebias.fitting.predict import as_csv
 from simplebias.observation.reducing import open_networks
-
-SMALL = {"width": 24, "steps": 120, "records": 6, "progress": False, "report": False}
 
 
 def truth(x):
@@ -104,33 +102,6 @@ def test_tables_of_points(folder, tmp_path, points, words):
 def test_points_that_cannot_be_used(folder, points):
     with pytest.raises((InputError, StorageError)):
         predict(folder / "run", points)
-
-
-def test_several_inputs_and_outputs_in_memory():
-    random = np.random.default_rng(0)
-    x = random.uniform(0, 5, (300, 3))
-    y = np.stack([x[:, 0] + x[:, 1] ** 2, 100 * np.sin(x[:, 2])], axis=1)
-    run = fit(x, y, names=["a", "b", "c"], seed=3, depth=2, plain=False, **SMALL)
-    assert set(run.provenance["summary"]) == {"title", "headline", "advice", "notes", "tables"}
-    assert float(run.data["validation_loss"][-1]) < 0.2
-    assert run.network.plain is None
-
-
-def test_adaptive_scales_grow_the_network_and_resume(tmp_path):
-    path = tmp_path / "line.npz"
-    x = np.linspace(0, 1, 200)
-    np.savez(path, x=x, y=np.sin(60 * x) + np.sin(5 * x))
-    from simplebias.data import read
-
-    options = SMALL | {"width": 12, "steps": 30, "depth": 2, "scales": "adaptive", "plain": False, "records": 3}
-    run = fit(read(path), out=tmp_path / "run", **options)
-    assert [len(layer.weight) for layer in run.network.fitted.layers] == [12, 12, 1]
-    assert (tmp_path / "run" / "round-2" / "run.json").is_file()
-    again = resume_fit(tmp_path / "run", progress=False)
-    assert np.array_equal(again.network.fitted.layers[0].weight, run.network.fitted.layers[0].weight)
-    assert read_model(tmp_path / "run").inputs
-    with pytest.raises(StorageError, match="already holds"):
-        fit(read(path), out=tmp_path / "run", **options)
 
 
 @pytest.mark.parametrize(
