@@ -160,11 +160,11 @@ def _fit_neurons(chain, layer, features, target, importance, count) -> tuple[np.
     led = cross @ importance
     longest = np.argsort(-np.abs(chain.weights[layer]).sum(axis=1), kind="stable")[:count]
     chosen = min(
-        (eliminate(gram, led)[0][:count], _choose(gram, led, count), longest),
+        (eliminate(gram, led)[0][:count], choose_columns(gram, led, count), longest),
         key=lambda columns: unexplained(gram, led, columns),
     )
     chosen = np.sort(chosen)
-    weight = _fit(gram, cross, chosen, chain.weights[layer + 1].T).T
+    weight = fit_columns(gram, cross, chosen, chain.weights[layer + 1].T).T
     return chosen, weight, level - weight @ means[chosen]
 
 
@@ -173,16 +173,16 @@ def _fit_kernels(chain, layer, features, target, importance, count) -> tuple[np.
     means, read = features.mean(axis=0), chain.slices(layer + 1)
     gram, _ = _products(features - means, features[:, :0])
     sizes = np.sqrt(np.einsum("t,tvn->n", importance**2, read**2))
-    chosen = _choose(gram, gram * sizes, count)
+    chosen = choose_columns(gram, gram * sizes, count)
     # what the others give is told from what the kept give, pixel by pixel; then each weight is fitted, if there are few
-    mixing = _fit(gram, gram, chosen, np.eye(len(gram)))
+    mixing = fit_columns(gram, gram, chosen, np.eye(len(gram)))
     weight = (read @ mixing.T).reshape(len(read), -1)
     bias = chain.biases[layer + 1] + read.sum(axis=1) @ (means - means[chosen] @ mixing)
     if weight.shape[1] <= FREE:
         narrow = _with(chain, layer + 1, weight, bias)
         middle, level, gram, cross = _of_what_is_read(narrow, layer + 1, features[:, chosen], target)
         everything = np.arange(len(gram))
-        weight = _fit(gram, cross, everything, weight.T).T
+        weight = fit_columns(gram, cross, everything, weight.T).T
         bias = level - weight @ middle
     return chosen, weight, bias
 
@@ -207,11 +207,16 @@ def _products(columns: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.n
     return columns.T @ columns / len(columns), columns.T @ target / len(columns)
 
 
-def _choose(gram: np.ndarray, cross: np.ndarray, count: int) -> np.ndarray:
+def choose_columns(gram: np.ndarray, cross: np.ndarray, count: int) -> np.ndarray:
     """Columns that explain the targets best, chosen one by one, each given those before it.
 
     A Cholesky factor of the Gram matrix with the column of the largest gain as pivot: what is left of the columns'
     squares and of their products with the targets is followed without writing the matrices anew.
+
+    Args:
+        gram: `(columns, columns)`, mean products of the columns.
+        cross: `(columns, targets)`, mean products of the columns with the targets.
+        count: how many to choose.
 
     Returns:
         `(count,)`: the columns, sorted.
@@ -237,8 +242,18 @@ def _choose(gram: np.ndarray, cross: np.ndarray, count: int) -> np.ndarray:
     return np.sort(np.asarray(chosen))
 
 
-def _fit(gram: np.ndarray, cross: np.ndarray, chosen: np.ndarray, old: np.ndarray) -> np.ndarray:
-    """Weights of the kept neurons `(kept, targets)`: least squares, pulled to the old where the data do not say."""
+def fit_columns(gram: np.ndarray, cross: np.ndarray, chosen: np.ndarray, old: np.ndarray) -> np.ndarray:
+    """Weights of the kept columns: least squares, pulled to the old where the data do not say.
+
+    Args:
+        gram: `(columns, columns)`, mean products of the columns.
+        cross: `(columns, targets)`, mean products of the columns with the targets.
+        chosen: `(kept,)`, columns that are kept.
+        old: `(columns, targets)`, the weights before.
+
+    Returns:
+        `(kept, targets)`.
+    """
     inner, start = gram[np.ix_(chosen, chosen)], old[chosen]
     size = np.trace(inner) / len(chosen)
     if size == 0:

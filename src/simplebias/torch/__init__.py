@@ -27,6 +27,7 @@ from simplebias.torch.encodings import FourierFeatures, PositionalEncoding
 from simplebias.torch.layers import Affine
 from simplebias.torch.multiscale import MultiScale
 from simplebias.torch.phases import phase_, where
+from simplebias.torch.reduction import ReducedModule, reduce
 from simplebias.torch.residual import ResNet
 from simplebias.torch.scales import scales_from
 from simplebias.torch.subspace import SubspaceNet, orthogonality
@@ -38,6 +39,7 @@ __all__ = [
     "MultiScale",
     "Phi",
     "PositionalEncoding",
+    "ReducedModule",
     "ResNet",
     "Ricker",
     "S2ReLU",
@@ -53,6 +55,7 @@ __all__ = [
     "name_of",
     "orthogonality",
     "phase_",
+    "reduce",
     "scales_from",
     "to_torch",
     "where",

@@ -26,7 +26,7 @@ _FUNCTIONS: dict[Any, Callable[[], nn.Module]] = {
 """Functions and methods of one argument that are modules too."""
 
 
-class _Tracer(fx.Tracer):
+class Tracer(fx.Tracer):
     """Follows a module down to the layers of PyTorch and of this room."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
@@ -57,7 +57,7 @@ def chain(module: nn.Module) -> list[nn.Module]:
     if module.__class__.__module__.startswith(("torch.nn", "simplebias.torch")):
         return [] if isinstance(module, nn.Identity) else [module]
     try:
-        graph = _Tracer().trace(module)
+        graph = Tracer().trace(module)
     except Exception as error:
         raise InputError(*_no_chain(module, f"one that torch.fx cannot follow ({error})")) from error
     links, last = [], None
