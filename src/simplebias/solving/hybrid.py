@@ -74,7 +74,8 @@ def hybrid(
         look: steps from one look to the next.
         patience: looks over which the foretold cost must fall by what they cost.
         crossover: the step at which to cross, whatever is foretold; chosen by default.
-        alone: go on training afterwards, up to so many times the total cost, to see when the network gets there alone.
+        alone: go on training afterwards, up to so many times the total cost, to see when the network gets there alone:
+            as near to the discrete solution, or to the exact one where it is known. Of the looks only the last counts.
         cost: "seconds" of processors, without compilation, or "operations", as the compiler counts them, which are the
             same on every machine.
         key: random key of training.
@@ -129,21 +130,29 @@ def hybrid(
     if alone is not None:
         check_positive(alone, "alone")
         run.data["alone_cost"] = run.data["alone_cost"].copy(
-            data=_alone(training, target, int(look), sweeps.tolerance, float(alone) * float(run.data["total_cost"]))
+            data=_alone(training, problem, target, look, sweeps.tolerance, float(alone) * float(run.data["total_cost"]))
         )
     return run
 
 
-def _alone(training: "_Training", target: np.ndarray, look: int, tolerance: float, most: float) -> float:
+def _alone(
+    training: "_Training", problem: Problem, target: np.ndarray, look: int, tolerance: float, most: float
+) -> float:
     """What it costs to train until the network itself is as near as sweeps were asked to come."""
     bound = tolerance * np.abs(target).max()
+    aims = [target]
+    if problem.exact is not None:
+        aims.append(np.asarray(problem.exact_values(training.lattice.points), float).reshape(target.shape))
     while training.spent < most:
         training.go(look)
-        error = np.abs(training.values() - target).max()
+        trained = training.spent
+        values = training.values()
+        error = min(float(np.abs(values - aim).max()) for aim in aims)
         if error <= bound:
             return training.spent
         if not np.isfinite(error) or bool(training.members.rests[0]):
             break
+        training.spent = trained
     return np.inf
 
 
