@@ -22,7 +22,9 @@ HIGHEST, TONES, POINTS, WIDTH = 60.0, 4, 400, 64
 STDS = (3.0, 6.0, 12.0)
 AUTO, DYADIC, LINEAR = "auto", "1, 2, 4, …, 64", "1, 2, …, 6"
 MORE = (*SEEDS, 104, 105)
-RATE_AUTO, RATE_BY_HAND = 5e-3, 2e-2
+BEGUN, COLD = (5e-3, True), (2e-2, False)
+"""Learning rate, and whether training begins from least squares on the first layer: the recipe of `fit`, and another
+that suits scales by hand better."""
 
 
 def run(scale: Scale) -> Evidence:
@@ -35,7 +37,7 @@ def run(scale: Scale) -> Evidence:
         "scale": "log",
         "section": "The fit",
         "long_name": "relative error between the samples",
-        "description": "Relative L2 error on 2000 new points.",
+        "description": "Relative L2 error on 2000 new points; of choices by hand the lesser of two recipes.",
         "references": "liu2020multiscale tancik2020fourier",
     }
     data = xr.Dataset({"error": ((SEED, CASE), errors, attributes)}, {SEED: list(seeds), CASE: list(CHOICES)})
@@ -72,14 +74,19 @@ CHOICES: dict[str, Callable[..., Float[np.ndarray, "width 1"]]] = {
 
 
 def _error(choice: str, seed: int, steps: int) -> float:
-    """Relative L2 error between the samples after training."""
+    """Relative L2 error between the samples after training; of two recipes the lesser, but for scales from the data."""
+    recipes = (BEGUN,) if choice == AUTO else (BEGUN, COLD)
+    errors = [_trained(choice, seed, steps, *recipe) for recipe in recipes]
+    return min(errors) if np.isfinite(errors).all() else float("nan")
+
+
+def _trained(choice: str, seed: int, steps: int, rate: float, least_squares: bool) -> float:
     x, tones = target(seed)
     size = tones(x).std()
     points, values = x[:, None], tones(x)[:, None] / size
     network = sines_at(CHOICES[choice](x, tones(x), seed), 1, (WIDTH,), key=jax.random.key(seed))
     task = Both(jnp.asarray(points, float), jnp.asarray(values, float))
-    rate = RATE_AUTO if choice == AUTO else RATE_BY_HAND
-    network = begun(network, points, values) if choice == AUTO else network
+    network = begun(network, points, values) if least_squares else network
     updater = Annealed(Gradient(muon_and_adam(rate)), jnp.asarray(steps), None, None)
     found = train(
         Beside(network, None), task, key=jax.random.key(seed), updater=updater, steps=steps,
@@ -120,12 +127,13 @@ CLAIM = Claim(
     setting=(
         "Four tones with 1 to 60 periods over [−1, 1], amplitudes ½ to 1, at random frequencies and phases; 400 "
         "samples at random places, no noise. A network of sines, 1-64-64-1. Frequencies of its first layer: those of "
-        "`choose_frequencies`, which sees the samples only, training begun from least squares on that layer, as `fit` "
-        "does; or normal ones times the scales 1, 2, 4, …, 64 or 1, 2, …, 6; or normal ones of standard deviation 3, 6 "
-        "or 12 cycles per unit, as random Fourier features have, of which the best is taken once errors are known. "
+        "`choose_frequencies`, which sees the samples only; or normal ones times the scales 1, 2, 4, …, 64 or 1, 2, "
+        "…, 6; or normal ones of standard deviation 3, 6 or 12 cycles per unit, as random Fourier features have, of "
+        "which the best is taken once errors are known. "
         "Trained alike, by Muon between hidden layers and Adam at 0.15 of its rate elsewhere, along a cosine, 400 "
-        "steps (standard scale 1000, full 4000). The rate is 5e-3, and 2e-2 for choices by hand, which do far worse "
-        "with 5e-3, and with least squares at the start. Errors are relative L2 on 2000 new points. Seeds 101, 102, "
+        "steps (standard scale 1000, full 4000). All choices are trained by the recipe of `fit`, from least squares on "
+        "the first layer at rate 5e-3; those by hand once more as they are drawn at rate 2e-2, and for each seed the "
+        "lesser error of the two is theirs. Errors are relative L2 on 2000 new points. Seeds 101, 102, "
         "103, from standard scale on 104 and 105 too. The 0.1 that the error has to stay below is ours: an error that "
         "all share proves nothing."
     ),
