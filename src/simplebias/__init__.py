@@ -22,13 +22,13 @@ if TYPE_CHECKING:
         sweeps,
         training,
     )
-    from simplebias.condensation import reduce
     from simplebias.core.citation import cite
     from simplebias.core.errors import DivergenceError, InputError, Outcome, SimplebiasError, StorageError
     from simplebias.core.run import Run
     from simplebias.core.schedule import at_steps, every, log_steps
     from simplebias.core.snapshot import Measure, Neurons, Record, Snapshot, take_snapshot
     from simplebias.core.task import Classification, Regression, Task
+    from simplebias.dispatch import reduce
     from simplebias.fitting import fit
     from simplebias.integrations import watch
     from simplebias.landscape import embed
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "reduce": "condensation",
+    "reduce": "dispatch",
     "cite": "core.citation",
     "DivergenceError": "core.errors",
     "InputError": "core.errors",

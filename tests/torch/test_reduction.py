@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import nn
 
+import simplebias
 from simplebias.core.errors import InputError
-from simplebias.torch import reduce
+from simplebias.torch import ReducedModule, reduce
 
 
 class Block(nn.Module):
@@ -236,6 +237,11 @@ def test_a_concatenation_is_followed(pictures):
     small = reduce(module, pictures, tolerance=1e-5)
     assert small.widths == {"a": (4, 2), "b": (6, 3)}
     assert same(small.module, module, torch.randn(5, 1, 12, 12)) < 1e-5
+
+
+def test_the_verb_of_the_package_takes_a_module():
+    module = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1))
+    assert isinstance(simplebias.reduce(module, torch.randn(9, 2)), ReducedModule)
 
 
 def test_bad_input_is_told_with_its_remedy():
