@@ -225,9 +225,9 @@ CLAIM = Claim(
         f"from its values until the largest error from the discrete solution is {ERROR:g}. Sweeps are counted, not "
         f"timed. Seeds {SEED_WORDS} (standard and full: up to 105 and 110). At these scales also −Δu = f with "
         f"u = sin 15x sin 15y on (−1, 1)², on {FINE}² intervals, to {NEAR:g} of the discrete solution: {HANDED} steps "
-        f"of Gauss-Newton by the defaults of `solve` on about {PARAMETERS} parameters, then V-cycles. Times are of "
-        "processors in one run; the network alone may be as near to the exact solution instead, and is given up after "
-        f"{ALONE:g} times the total; sweeps of Jacobi are foretold, and the time of one is measured."
+        f"of Gauss-Newton by the defaults of `solve` on about {PARAMETERS} parameters, then V-cycles. Times are "
+        "of processors in one run; the network alone may be as near to the exact solution instead, and is given up "
+        f"after {ALONE:g} times the total; sweeps of Jacobi are foretold, and the time of one is measured."
     ),
     fails_when=(
         "Multigrid alone is the quickest of all: the network spares it a cycle of four or so, and costs many times "
