@@ -233,7 +233,8 @@ CLAIM = Claim(
         "Multigrid alone is the quickest of all: the network spares it a cycle of four or so, and costs many times "
         "what it spares, so that it is worth its time only beside a slow method, which Jacobi is. From a network that "
         "was trained on the squared residual, which leaves low modes to last as Jacobi does, Jacobi needs more sweeps "
-        "than from zero. On 200 points the network never pays by operations: it costs as much as a hundred thousand "
+        "than from zero. On 256² intervals Jacobi from zero takes a second, less than training does. On 200 "
+        "points the network never pays by operations: it costs as much as a hundred thousand "
         "sweeps. At an error of 1e-3 Adam's last steps leave an offset of the lowest mode that again takes thousands."
     ),
     run=run,
