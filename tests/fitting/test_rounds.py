@@ -1,4 +1,4 @@
-"""Fits of several inputs, in rounds, by hand-given scales and by time."""
+"""Fits in rounds, by hand-given scales and by time."""
 
 import importlib
 import types
@@ -18,22 +18,13 @@ SMALL = {"width": 24, "steps": 120, "records": 6, "progress": False, "report": F
 fitting = importlib.import_module("simplebias.fitting.fit")
 
 
-def test_several_inputs_and_outputs_in_memory():
-    random = np.random.default_rng(0)
-    x = random.uniform(0, 5, (300, 3))
-    y = np.stack([x[:, 0] + x[:, 1] ** 2, 100 * np.sin(x[:, 2])], axis=1)
-    run = fit(x, y, names=["a", "b", "c"], seed=3, depth=2, plain=False, **SMALL)
-    assert set(run.provenance["summary"]) == {"title", "headline", "advice", "notes", "tables"}
-    assert float(run.data["validation_loss"][-1]) < 0.2
-    assert run.network.plain is None
-
-
 def test_adaptive_scales_grow_the_network_and_resume(tmp_path, monkeypatch):
     monkeypatch.setattr(fitting, "ROUNDS", 2)
     path = tmp_path / "line.npz"
     x = np.linspace(0, 1, 200)
     np.savez(path, x=x, y=np.sin(60 * x) + np.sin(5 * x))
-    options = SMALL | {"width": 12, "steps": 20, "depth": 2, "scales": "adaptive", "plain": False, "records": 3}
+    options = SMALL | {"width": 12, "steps": 20, "depth": 2, "scales": "adaptive", "plain": False}
+    options |= {"records": 2, "validation": 0}
     run = fit(read(path), out=tmp_path / "run", **options)
     assert [len(layer.weight) for layer in run.network.fitted.layers] == [12, 12, 1]
     assert (tmp_path / "run" / "round-1" / "run.json").is_file()
