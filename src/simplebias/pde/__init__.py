@@ -14,6 +14,7 @@ from simplebias.pde.multigrid import multigrid
 from simplebias.pde.polygons import Polygon
 from simplebias.pde.problems import Problem, field_values, zero
 from simplebias.pde.problems_elliptic import Elliptic, Helmholtz, PLaplacian, Poisson, PoissonBoltzmann
+from simplebias.pde.quadrature import graded_points
 from simplebias.pde.random_features import RandomFeatures, random_features
 from simplebias.pde.ready import READY, ready
 from simplebias.pde.ready_tones import poisson_bump, poisson_tones
@@ -55,6 +56,7 @@ __all__ = [
     "finite_differences",
     "finite_elements",
     "gauss_seidel",
+    "graded_points",
     "jacobi",
     "jacobi_factor",
     "last_layer",

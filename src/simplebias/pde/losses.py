@@ -18,7 +18,7 @@ from simplebias.core.sobolev import check_derivative, derivatives
 from simplebias.core.task import Task, predict
 from simplebias.core.terms import Term
 from simplebias.core.types import Array, ArrayLike, Float, Int, Key, Network, Point, Points, Scalar
-from simplebias.pde.losses_points import Batch, Pool, make_pool
+from simplebias.pde.losses_points import Batch, Pool, make_pool, weighted
 from simplebias.pde.losses_terms import residual_terms, ritz_terms
 from simplebias.pde.problems import Problem
 
@@ -49,12 +49,14 @@ class Ritz(Task):
         boundary_weight: β, in units of the energy; 1000 by default, with Nitsche's term at least 4 by the distance of
             points.
         boundary_count: points on the boundary; an interval has two whatever it is. A fifth of the others by default.
+        weights: of the given points in the integral, `(points,)`, such as those of `graded_points`; all alike by
+            default.
         key: random key of the points, needed where they are drawn.
         resample: whether each step has fresh points, a block of a large low-discrepancy sequence.
 
     Raises:
-        InputError: for a problem without an energy, bad points, a negative weight; in training for a network without a
-            first derivative.
+        InputError: for a problem without an energy, bad points or weights, a negative weight; in training for a
+            network without a first derivative.
 
     References:
         The energy of arXiv:1901.06523 (β = 10, the sum over points times their distance).
@@ -83,6 +85,7 @@ class Ritz(Task):
         boundary: Literal["penalty", "nitsche", "hard"] = "penalty",
         boundary_weight: float | int | None = None,
         boundary_count: int | None = None,
+        weights: ArrayLike = None,
         key: Key | None = None,
         resample: bool = False,
     ):
@@ -92,7 +95,8 @@ class Ritz(Task):
         _check_numbers(boundary, boundary_weight, count, boundary_count)
         options: Any = {"count": count, "boundary_count": boundary_count, "key": key, "resample": resample}
         self.problem, self.boundary = problem, boundary
-        self.pool = make_pool(problem, points, soft=boundary != "hard", **options)
+        pool = make_pool(problem, points, soft=boundary != "hard", **options)
+        self.pool = pool if weights is None else weighted(pool, weights, given=points is not None)
         weight = boundary_weight
         if weight is None:  # a slope between the boundary and the nearest points must not pay
             apart = (problem.domain.volume / self.pool.count) ** (1 / problem.domain.inputs)
@@ -117,7 +121,8 @@ class Ritz(Task):
         """The energy, as a mean over the batch, with the boundary term."""
         check_derivative(network, 1)
         domain = self.problem.domain
-        total = domain.volume * jnp.mean(_each(network, batch.points, 1, key, self.problem.energy))
+        energies = _each(network, batch.points, 1, key, self.problem.energy)
+        total = domain.volume * jnp.mean(energies if batch.weights is None else batch.weights * energies)
         edge = batch.edge
         if edge is None:
             return total

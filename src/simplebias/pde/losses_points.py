@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from simplebias.core.errors import InputError, as_points
+from simplebias.core.errors import InputError, as_array, as_points
 from simplebias.core.types import Array, ArrayLike, Key, Points, Values
 from simplebias.pde.geometry import Domain
 from simplebias.pde.problems import Problem
@@ -40,10 +40,12 @@ class Batch(eqx.Module):
     Attributes:
         points: inside, `(points, inputs)`.
         edge: on the boundary; None where the network meets its values by itself.
+        weights: how much each point inside counts in a mean, `(points,)`; None for all alike.
     """
 
     points: Points
     edge: Edge | None
+    weights: Array | None = None
 
 
 class Pool(eqx.Module):
@@ -55,6 +57,7 @@ class Pool(eqx.Module):
         count: points in a block inside.
         edge_count: points in a block on the boundary.
         resample: whether there are several blocks.
+        weights: of the points inside in a mean, 1 on the average; None for all alike.
     """
 
     points: Points
@@ -62,11 +65,14 @@ class Pool(eqx.Module):
     count: int = eqx.field(static=True)
     edge_count: int = eqx.field(static=True)
     resample: bool = eqx.field(static=True)
+    weights: Array | None = None
 
     def batch(self, rows: Array | None, key: Key | None) -> Batch:
         """The given rows, or all of a block; from a pool a block of as many rows, drawn by the key."""
         if not self.resample:
-            return Batch(self.points if rows is None else self.points[rows], self.edge)
+            chosen = (self.points, self.weights)
+            points, weights = chosen if rows is None else jax.tree.map(lambda one: one[rows], chosen)
+            return Batch(points, self.edge, weights)
         assert key is not None
         inside, outside = jax.random.split(key)
         points = block(self.points, self.count if rows is None else len(rows), inside)
@@ -126,6 +132,31 @@ def make_pool(
     number = max(64, size // 5) if boundary_count is None else boundary_count
     edge = draw_edge(problem, number, blocks, key, inside.dtype)
     return Pool(inside, edge, size, len(edge.points) if problem.domain.inputs == 1 else number, resample)
+
+
+def weighted(pool: Pool, weights: ArrayLike, *, given: bool) -> Pool:
+    """The pool with weights of its points in a mean.
+
+    Args:
+        pool: of points that were given.
+        weights: above zero, `(points,)`, in any unit.
+        given: whether the points were.
+
+    Returns:
+        The pool, its weights 1 on the average.
+
+    Raises:
+        InputError: for weights of points that are drawn, another number of them, or not above zero.
+    """
+    if not given:
+        raise InputError("weights of given points", "weights= without points=", "Give both, or neither.")
+    array = as_array(weights, "weights")
+    if array.shape != (len(pool.points),):
+        raise InputError(f"{len(pool.points)} weights, one for each point", f"shape {tuple(array.shape)}")
+    if not bool(jnp.all(jnp.isfinite(array) & (array > 0))):
+        raise InputError("finite weights above zero", "others", "Leave points of weight zero out.")
+    found = (array / jnp.mean(array)).astype(pool.points.dtype)
+    return Pool(pool.points, pool.edge, pool.count, pool.edge_count, pool.resample, found)
 
 
 def interior(problem: Problem, points: ArrayLike) -> Points:

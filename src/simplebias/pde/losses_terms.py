@@ -51,8 +51,12 @@ def ritz_terms(problem: Problem, boundary_weight: Scalar, boundary: str, batch: 
         One or two terms, that add up to the loss.
     """
     share, edge = problem.domain.volume / len(batch.points), batch.edge
-    energy = lambda point, found: share * problem.energy(point, found[0], found[1:])
-    inside = Term(_value_and_gradient, energy, batch.points)
+    weights = jnp.ones(len(batch.points), batch.points.dtype) if batch.weights is None else batch.weights
+
+    def energy(row: tuple[Point, Scalar], found: Array) -> Scalar:
+        return share * row[1] * problem.energy(row[0], found[0], found[1:])
+
+    inside = Term(lambda network, row: _value_and_gradient(network, row[0]), energy, (batch.points, weights))
     if edge is None:
         return (inside,)
     if boundary == "penalty":

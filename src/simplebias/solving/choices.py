@@ -10,7 +10,7 @@ import numpy as np
 from simplebias.core.errors import InputError, check_choice, check_positive
 from simplebias.core.task import Task
 from simplebias.core.types import Key, Network, Point, Points, Scalar
-from simplebias.pde import Ball, Box, HardBoundary, Lattice, Problem, Residual, Ritz
+from simplebias.pde import Ball, Box, HardBoundary, Lattice, Problem, Residual, Ritz, graded_points
 from simplebias.solving.networks import NETWORKS, parameter_count, small_network
 from simplebias.solving.scales import scales_for
 
@@ -23,8 +23,14 @@ INSIDE, EDGE = 2.6, 0.5
 """Points inside and on the boundary for each parameter."""
 ENERGY_POINTS = 8
 """Points inside for each parameter where an energy is an integral over them."""
+GRADED = 16
+"""The same, where they are dense near a concentrated source."""
+FINER = 1.7
+"""Points of the rule that tells when an energy begins to fit its points, over those of the training."""
 PEAK = 30.0
 """Mean fourth power of a source, over its mean square squared, above which points are drawn near it; sines: 1.5."""
+FEW = 600
+"""Parameters where points are many for each."""
 FEWEST = 4
 """Scales where there are several: between far ones some help to train."""
 NITSCHE = 8.0
@@ -83,14 +89,41 @@ class Choices:
             return Residual(self.problem, near_source(self.problem, count, key=key), **options)
         return Residual(self.problem, count=count, **options)
 
+    def validation(self, points: int | None, *, key: Key) -> Task | None:
+        """The energy by other points, where it is one that the points of the training could be made to underestimate.
+
+        Args:
+            points: inside, of the training.
+            key: random key of the points.
+
+        Returns:
+            The task; None where the loss is a residual, which is seen to be small or not.
+        """
+        if self.loss != "ritz":
+            return None
+        return self._energy(int(FINER * self._energy_count(points)), key, False)
+
+    def _energy_count(self, points: int | None) -> int:
+        if points is not None:
+            return points
+        return max((GRADED if self._graded else ENERGY_POINTS) * self.parameters, 2048)
+
+    @property
+    def _graded(self) -> bool:
+        """Whether points are to be dense near the source."""
+        return self.peaked and self.problem.domain.inputs <= 3
+
     def _energy(self, points: int | None, key: Key, resample: bool) -> Ritz:
         domain = self.problem.domain
-        count = max(ENERGY_POINTS * self.parameters, 2048) if points is None else points
+        count = self._energy_count(points)
         options: dict[str, Any] = {"boundary": self.boundary, "key": key}
         if self.boundary != "hard":
             options["boundary_count"] = max(count // 8, 64)
             highest = 2 * np.pi * max(self.scales, default=1.0)
             options["boundary_weight"] = NITSCHE * highest if self.boundary == "nitsche" else 1e3
+        if self._graded and not resample:
+            places, weights = graded_points(domain, self.problem.source, count)
+            return Ritz(self.problem, places, weights=weights, **options)
         if isinstance(domain, Box) and domain.inputs <= 2 and not resample:
             return Ritz(self.problem, _midpoints(domain, count), **options)
         return Ritz(self.problem, count=count, resample=resample, **options)
@@ -128,23 +161,29 @@ def choose(
     for value, name, known in ((loss, "loss", LOSSES), (boundary, "boundary", BOUNDARIES), (method, "method", METHODS)):
         check_choice(value, name, known)
     drawn, placed = jax.random.split(key)
-    loss = _loss(problem) if loss == "auto" else loss
     square, held, peak = _sizes(problem, placed)
+    peaked = peak > PEAK
+    loss = _loss(problem, peaked) if loss == "auto" else loss
     boundary = _boundary(problem, loss, held) if boundary == "auto" else boundary
     if loss == "residual" and boundary == "nitsche":
         raise InputError(
             "boundary='penalty' or 'hard' with loss='residual'", "'nitsche'", "Nitsche's is for loss='ritz'."
         )
     found = _scales(problem, scales, placed)
+    if parameters is None and network in (None, *NETWORKS) and loss == "ritz" and peaked:
+        parameters = FEW
     made, description = _network(problem, network, parameters, found, drawn)
     solution = _hard(made, problem) if boundary == "hard" else made
     if method == "auto":
         method = "gauss-newton" if parameter_count(solution) <= LARGEST else "adam"
-    return Choices(problem, solution, loss, boundary, method, found, square or held or 1.0, peak > PEAK, description)
+    return Choices(problem, solution, loss, boundary, method, found, square or held or 1.0, peaked, description)
 
 
-def _loss(problem: Problem) -> str:
-    """The residual where it is linear and everywhere defined, the energy elsewhere."""
+def _loss(problem: Problem, peaked: bool) -> str:
+    """The residual where it is linear and everywhere defined, the energy elsewhere and for concentrated sources."""
+    # The square of a residual sees little but a concentrated source; the solution needs the rest as well.
+    if peaked and problem.has_energy and problem.domain.inputs <= 3:
+        return "ritz"
     if problem.smooth and (problem.linear or not problem.has_energy):
         return "residual"
     if not problem.has_energy:
@@ -180,6 +219,8 @@ def _boundary(problem: Problem, loss: str, held: float) -> str:
     domain = problem.domain
     if domain.inputs == 1 and isinstance(domain, Box):
         return "hard"
+    if held == 0 and loss == "ritz" and domain.inputs <= 3:
+        return "hard"  # one derivative is asked of the smooth distance, which may have corners
     if held == 0 and (isinstance(domain, Ball) or (isinstance(domain, Box) and domain.inputs <= 3)):
         return "hard"
     return "penalty" if loss == "residual" else "nitsche"

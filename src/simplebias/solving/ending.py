@@ -39,7 +39,7 @@ STAGES = ("adam", "gauss-newton")
 CONVERGED = 1e-2
 """Size of the residual, over that of what is given, below which a training counts as converged."""
 STILL = 1e-3
-"""Change of an energy over the last half of the records below which a training counts as converged."""
+"""Change of an energy over the last half of the records below which a training counts as at rest."""
 TRAINED = "trained network (this run)"
 
 
@@ -208,7 +208,7 @@ def _stage_names(ended: Ended) -> list[str]:
 
 
 def _converged(ended: Ended, data: xr.Dataset, key: Key) -> tuple[bool, dict[str, float]]:
-    """Whether the equation holds at points that were not trained on, or an energy has come to rest."""
+    """Whether the equation holds at points that were not trained on; an energy rests, and is that of other points."""
     losses = data["loss"].values
     if not np.isfinite(losses).all():
         return False, {"loss": float(losses[-1])}
@@ -217,9 +217,13 @@ def _converged(ended: Ended, data: xr.Dataset, key: Key) -> tuple[bool, dict[str
         network = ended.runs[-1].network
         size = float(jnp.sqrt(_loss(network, task, key) / ended.choices.size))
         return size < CONVERGED, {"relative residual": size}
-    half = losses[len(losses) // 2 :]
-    change = float(abs(half[0] - half[-1]) / max(abs(half[-1]), 1e-300))
-    return change < STILL, {"relative change of the energy": change}
+    half, size = losses[len(losses) // 2 :], max(abs(losses[-1]), 1e-300)
+    change = float(abs(half[0] - half[-1]) / size)
+    other: Any = ended.choices.validation(ended.task.size, key=key)
+    energies = [float(_loss(ended.runs[-1].network, task, key)) for task in (ended.task, other)]
+    gap = abs(energies[0] - energies[1]) / size
+    rests = change < STILL or (ended.runs[-1].outcome == Outcome.STOPPED and not ended.late)
+    return rests and gap < CONVERGED, {"relative change of the energy": change, "gap to other points": gap}
 
 
 def _values(ended: Ended, reference: Reference) -> xr.Dataset:

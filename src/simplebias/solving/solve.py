@@ -21,7 +21,7 @@ from simplebias.solving.choices import Choices, choose
 from simplebias.solving.ending import STAGES, Ended, result_line, store
 from simplebias.solving.looks import Places, places, records
 from simplebias.solving.references import find_reference
-from simplebias.training import GaussNewton, loss_measure, train
+from simplebias.training import GaussNewton, Validated, loss_measure, train
 
 LONG = 100_000
 """Steps of Gauss-Newton where the clock ends them."""
@@ -192,12 +192,13 @@ class _Training:
         """All stages, as long as there is time and nothing breaks them off."""
         fixed, fresh, trained = jax.random.split(self.key, 3)
         choices, runs = self.choices, []
+        validation = choices.validation(self.points, key=jax.random.fold_in(fixed, 1))
         network = choices.solution
         task = choices.task(self.points, key=fixed)
         for stage in ("adam", "gauss-newton"):
             if choices.method not in (stage, "both"):
                 continue
-            steps, updater, used = self._stage(stage, task, fresh)
+            steps, updater, used = self._stage(stage, task, fresh, validation)
             left = end - time.time()
             if runs and (runs[-1].outcome == Outcome.INTERRUPTED or left <= 0):
                 break
@@ -221,10 +222,11 @@ class _Training:
             network = run.network
         return Ended(choices, self.looks, task, tuple(runs), time.time() >= end)
 
-    def _stage(self, stage: str, task: Task, key: Key) -> tuple[int, Any, Task]:
+    def _stage(self, stage: str, task: Task, key: Key, validation: Task | None) -> tuple[int, Any, Task]:
         """Steps, how to step, and the loss of a stage."""
         if stage == "gauss-newton":
-            return self.iterations or LONG, GaussNewton(), task
+            updater = GaussNewton() if validation is None else Validated(GaussNewton(), validation)
+            return self.iterations or LONG, updater, task
         steps = ADAM_STEPS[self.choices.method]
         if self.choices.method == "adam" and self.iterations is not None:
             steps = self.iterations

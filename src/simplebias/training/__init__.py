@@ -9,6 +9,7 @@ from simplebias.training.minimise import minimise
 from simplebias.training.slots import Begin, Build, Slots
 from simplebias.training.swarm import Perturb, Swarm
 from simplebias.training.updater import Gradient, RatedGradient, Updater, optimiser, optimiser_names
+from simplebias.training.validated import Validated
 
 __all__ = [
     "Begin",
@@ -21,6 +22,7 @@ __all__ = [
     "Slots",
     "Swarm",
     "Updater",
+    "Validated",
     "accuracy",
     "cross_entropy",
     "error_measure",
