@@ -14,7 +14,8 @@ def reduce(
         Path,
         typer.Argument(
             metavar="RUN_OR_WEIGHTS",
-            help="Folder of a run, its weights.eqx, or a .safetensors file with a chain of linear layers.",
+            help="Folder of a run, its weights.eqx, a .safetensors file with a chain of linear layers; or with --model "
+            "any .safetensors file or state_dict.",
             show_default=False,
         ),
     ],
@@ -31,15 +32,29 @@ def reduce(
     retrain: Annotated[int, typer.Option(help="Train the small network on for so many steps.")] = 0,
     seed: Annotated[int | None, typer.Option(help="This member of an ensemble alone.")] = None,
     activation: Annotated[str | None, typer.Option(help="Activation of a .safetensors file.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="PyTorch model of the weights: package.module:function that makes it.")
+    ] = None,
+    shape: Annotated[str | None, typer.Option(help="With --model: shape of one point, such as 1,28,28.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the small network.", show_default="runs/NAME-reduced-1, -2, …")
     ] = None,
 ) -> None:
     """Make a trained network small, and tell what changed."""
     with friendly_errors():
+        from simplebias.cli.modules import reduce_module
+        from simplebias.core.errors import InputError
         from simplebias.observation import reduce_run
 
         folder = out if out is not None else free_folder(f"{source.resolve().stem}-reduced")
+        if model is not None:
+            if retrain or seed is not None or activation is not None or by != "weights":
+                raise InputError("--data, --tolerance, --keep, --shape and --out with --model", "other options")
+            share = parse_keep(keep)
+            reduce_module(source, model, data, tolerance=tolerance, keep=share, shape=shape, out=folder)
+            return
+        if shape is not None:
+            raise InputError("--model with --shape", "--shape alone")
         run = reduce_run(
             source, data, tolerance=tolerance, by=by, keep=parse_keep(keep), retrain_steps=retrain, seed=seed,
             activation=activation, out=folder,

@@ -124,13 +124,23 @@ def where(
         Path | None,
         typer.Option(help="Place these instead: .safetensors of untrained weights, or a run's folder."),
     ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="PyTorch model of --weights: package.module:function that makes it.")
+    ] = None,
 ) -> None:
     """Tell where an initialisation lies in the phase diagram, and what to change to get into another regime."""
     with friendly_errors():
-        if weights is not None:
+        from simplebias.core.errors import InputError, check_choice
+
+        if model is not None:
+            from simplebias.cli.modules import where_module
+
+            if weights is None:
+                raise InputError("--weights, a .safetensors file or a state_dict, with --model", "none")
+            lines = where_module(weights, model)
+        elif weights is not None:
             lines = _lines_of_weights(weights)
         else:
-            from simplebias.core.errors import InputError, check_choice
             from simplebias.sweeps import place
 
             check_choice(network, "network", ("two-layer", "mlp"))
