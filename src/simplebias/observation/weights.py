@@ -72,8 +72,8 @@ def refuse_pickle(path: Path) -> None:
         raise InputError(
             "a .safetensors file or the folder of a run",
             f"{path}, a pickle, which is not opened: it could run any program",
-            'In PyTorch write safetensors.torch.save_file(model.state_dict(), "model.safetensors") and give that; or for '
-            "a state_dict name the model's code: --model package.module:function.",
+            'In PyTorch write safetensors.torch.save_file(model.state_dict(), "model.safetensors") and give that; or '
+            "for a state_dict name the model's code: --model package.module:function.",
         )
 
 
