@@ -83,6 +83,9 @@ def test_what_is_left_open_is_decided_by_the_problem(key):
     assert decided(Poisson(box, source, boundary=source), key) == ("residual", "penalty", "gauss-newton")
     assert decided(Poisson(holes, source), key) == ("residual", "penalty", "gauss-newton")
     assert decided(Elliptic(holes, source, diffusion=jump, smooth=False), key)[:2] == ("ritz", "nitsche")
+    peak = lambda x: jnp.exp(-500 * x @ x)
+    assert decided(Poisson(holes, peak), key)[:2] == ("ritz", "hard")
+    assert decided(Poisson(box, peak, boundary=source), key)[:2] == ("ritz", "nitsche")
     assert decided(Helmholtz(box, source, wavenumber=3.0), key)[0] == "residual"
     assert decided(PROBLEM, key, parameters=6000)[2] == "adam"
 

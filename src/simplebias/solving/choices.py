@@ -164,7 +164,7 @@ def choose(
     square, held, peak = _sizes(problem, placed)
     peaked = peak > PEAK
     loss = _loss(problem, peaked) if loss == "auto" else loss
-    boundary = _boundary(problem, loss, held) if boundary == "auto" else boundary
+    boundary = _boundary(problem, loss, held, peaked) if boundary == "auto" else boundary
     if loss == "residual" and boundary == "nitsche":
         raise InputError(
             "boundary='penalty' or 'hard' with loss='residual'", "'nitsche'", "Nitsche's is for loss='ritz'."
@@ -214,12 +214,12 @@ def near_source(problem: Problem, count: int, *, key: Key) -> Points:
     return problem.domain.sample_by(strength, count, key=key, power=1.0, floor=1.0)
 
 
-def _boundary(problem: Problem, loss: str, held: float) -> str:
+def _boundary(problem: Problem, loss: str, held: float, peaked: bool) -> str:
     """Hard where a smooth function vanishes on the boundary and the values are zero, or are two numbers."""
     domain = problem.domain
     if domain.inputs == 1 and isinstance(domain, Box):
         return "hard"
-    if held == 0 and loss == "ritz" and domain.inputs <= 3:
+    if held == 0 and loss == "ritz" and peaked and domain.inputs <= 3:
         return "hard"  # one derivative is asked of the smooth distance, which may have corners
     if held == 0 and (isinstance(domain, Ball) or (isinstance(domain, Box) and domain.inputs <= 3)):
         return "hard"
