@@ -169,6 +169,12 @@ def _advise_missing(found: Findings, missing: np.ndarray, medians: np.ndarray, o
     scale = input_scale_for(found.cycles[np.argmax(np.where(missing, found.shares, 0))])
     if scale <= 1.2 * options.input_scale and options.activation != "sin":
         return f"{lead}train longer, or with a wider network: nothing in the data asks for another one."
+    if options.network == "multiscale":
+        if not isinstance(options.scales, tuple):
+            return f"{lead}{longer}let scales come from the data (--scales auto)."
+        if max(options.scales) < 0.8 * scale:
+            return f"{lead}{longer}give the network a scale of {scale:.2g} as well (--scales)."
+        return f"{lead}{longer or 'train longer, or '}widen the network."
     if options.activation == "sin" and options.input_scale >= 0.8 * scale:
         return f"{lead}{longer or 'train longer, '}widen the network, or use a multi-scale network."
     return f"{lead}{longer}give high frequencies a chance by activation sin with input scale {scale:.2g}."
