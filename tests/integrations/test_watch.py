@@ -100,6 +100,7 @@ def test_the_run_is_on_disk_from_the_first_look_on_and_whole_at_the_end(watched)
     assert np.allclose(told.values[1:], [losses[step - 1] for step in run.data["step"].values[1:]])
     page = (folder / "report.html").read_text()
     assert "Restless: what it learned, and when" in page
+    assert "from not a number" not in page  # the loop tells no loss before its first step
     assert run.provenance["versions"]["torch"] == torch.__version__
 
 

@@ -176,10 +176,11 @@ def _of_layer(variable: Variable, layer: int) -> str:
 def _entry(name: str, variable: Variable, values: np.ndarray, rank: int) -> tuple[str, str, str, int]:
     unit = f" {variable.unit}" if variable.unit else ""
     name = name[:1].upper() + name[1:]
+    first = int(np.isfinite(values).argmax())  # a loss that a loop tells is not known before its first step
     return (
         name,
         _short(float(values[variable.last])) + unit,
-        f"from {_short(float(values[0]))} at step {variable.steps[0]}",
+        f"from {_short(float(values[first]))} at step {variable.steps[first]}",
         rank,
     )
 
