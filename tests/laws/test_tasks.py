@@ -28,6 +28,9 @@ CASES = {
     Residual: lambda: (Residual(PROBLEM, POINTS, boundary_weight=2.0), 1),
 }
 
+OF_SEVERAL = {"fitting.updating.Both", "claims.p07_oscillating_coefficient.Separated"}
+"""Losses of several networks at once, which no single network of these laws fits; their own tests are with them."""
+
 
 def subclasses(kind: type) -> set[type]:
     return {kind} | {inner for outer in kind.__subclasses__() for inner in subclasses(outer)}
@@ -44,7 +47,9 @@ def test_no_task_is_forgotten():
             importlib.import_module(module.name)
     tasks = {kind for kind in subclasses(Task) if kind.__module__.startswith("simplebias.")}
     concrete = {kind for kind in tasks if not inspect.isabstract(kind)}
-    assert concrete == CASES.keys(), f"add a case to {__file__}"
+    names = {f"{kind.__module__.removeprefix('simplebias.')}.{kind.__name__}" for kind in concrete - CASES.keys()}
+    assert concrete >= CASES.keys()
+    assert names == OF_SEVERAL, f"add a case to {__file__}"
 
 
 class Line(eqx.Module):

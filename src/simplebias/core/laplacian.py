@@ -51,6 +51,11 @@ def twice_forward(function: Callable[[Point], Array], point: Point) -> Triple:
 
     Returns:
         As `value_gradient_laplacian`.
+
+    Example:
+        >>> value, gradient, laplacian = twice_forward(lambda x: x**3, jnp.array([2.0]))
+        >>> value.tolist(), gradient.tolist(), laplacian.tolist()
+        ([8.0], [[12.0]], [12.0])
     """
 
     def along(direction: Array) -> Triple:

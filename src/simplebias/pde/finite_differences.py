@@ -35,6 +35,11 @@ class LatticeSolution(eqx.Module):
     Attributes:
         box: the domain.
         lattice_values: `(intervals + 1, …)`, along each input in turn.
+
+    Example:
+        >>> line = LatticeSolution(Box(0, 1), jnp.linspace(0, 1, 5) ** 2)
+        >>> round(float(line(jnp.array([0.3]))[0]), 4)
+        0.09
     """
 
     box: Box

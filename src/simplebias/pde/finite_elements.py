@@ -41,6 +41,8 @@ class FiniteElements(eqx.Module):
         node_values: `(triangles, 6)`, u there.
         unknowns: how many nodes there are, each counted once.
         change: root mean square of the change from the last mesh but one, as a share of that of u.
+
+    No example: see `finite_elements`, which makes it.
     """
 
     nodes: Float[Any, "triangles 6 2"]

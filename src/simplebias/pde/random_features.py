@@ -46,6 +46,8 @@ class RandomFeatures(eqx.Module):
         residual: root mean square of the residual at points that were not fitted, as a share of that of the source or
             of the terms with second derivatives, whichever is larger.
         boundary_residual: largest error at points of the boundary that were not fitted, as a share of the largest |u|.
+
+    No example: see `random_features`, which makes it.
     """
 
     frequencies: Array | np.ndarray

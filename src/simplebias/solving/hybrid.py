@@ -272,6 +272,42 @@ def _until(training: _Training, sweeps: Sweeps, crossover: int, look: int) -> li
     return [*(dataclasses.replace(one, foretold=np.inf) for one in looks[1:-1]), looks[-1]]
 
 
+def _scalars(
+    best: _Look,
+    sweeps: Sweeps,
+    target: np.ndarray,
+    unit: str,
+    made: int,
+    last: float,
+    classical: float,
+    unit_of_sweeps: str,
+) -> dict[str, tuple[Any, str, str]]:
+    """Value, description and unit of what is one number."""
+    from_zero = sweeps.needed(np.zeros_like(target))
+    return {
+        "crossover": (best.step, "step of training whose values were handed over", ""),
+        "sweeps": (made, f"{unit_of_sweeps} after it", ""),
+        "sweeps_from_zero": (from_zero, "foretold without a network", ""),
+        "network_cost": (last, "cost of training", unit),
+        "sweeps_cost": (classical, "cost of what came after it", unit),
+        "total_cost": (last + classical, "cost of both", unit),
+        "classical_cost": (from_zero * sweeps.price, "foretold without a network", unit),
+        "alone_cost": (np.nan, "cost of training until the network alone gets there", unit),
+    }
+
+
+def _described(sweeps: Sweeps, cost: str) -> dict[str, Any]:
+    """What was run, as plain data."""
+    return {
+        "problem": sweeps.problem.name,
+        "intervals": list(sweeps.lattice.intervals),
+        "method": sweeps.method,
+        "damping": sweeps.damping,
+        "tolerance": sweeps.tolerance,
+        "cost": cost,
+    }
+
+
 def _finish(looks: list[_Look], sweeps: Sweeps, target: np.ndarray, modes: np.ndarray, cost: str) -> Run:
     """Sweeps from the cheapest look, and everything with labels."""
     best = min(looks, key=lambda one: one.foretold)
@@ -294,16 +330,7 @@ def _finish(looks: list[_Look], sweeps: Sweeps, target: np.ndarray, modes: np.nd
     said = f"a step is one of training up to {looks[-1].step}, then one of the {swept['step'].attrs['units']}"
     log = {"scale": "log", "references": "xu2019frequency", "units": ""}
     met = int(swept["stopped_at"]) >= 0
-    scalars = {
-        "crossover": (best.step, "step of training whose values were handed over", ""),
-        "sweeps": (made, f"{swept['step'].attrs['units']} after it", ""),
-        "sweeps_from_zero": (sweeps.needed(np.zeros_like(target)), "foretold without a network", ""),
-        "network_cost": (last, "cost of training", unit),
-        "sweeps_cost": (classical, "cost of what came after it", unit),
-        "total_cost": (last + classical, "cost of both", unit),
-        "classical_cost": (sweeps.needed(np.zeros_like(target)) * sweeps.price, "foretold without a network", unit),
-        "alone_cost": (np.nan, "cost of training until the network alone gets there", unit),
-    }
+    scalars = _scalars(best, sweeps, target, unit, made, last, classical, swept["step"].attrs["units"])
     variables: dict[str, Any] = {
         "relative_error": (
             (RECORD, FREQUENCY),
@@ -324,17 +351,9 @@ def _finish(looks: list[_Look], sweeps: Sweeps, target: np.ndarray, modes: np.nd
         OUTPUT: swept[OUTPUT],
         INPUT: swept[INPUT],
     }
-    specification = {
-        "problem": sweeps.problem.name,
-        "intervals": list(sweeps.lattice.intervals),
-        "method": sweeps.method,
-        "damping": sweeps.damping,
-        "tolerance": sweeps.tolerance,
-        "cost": cost,
-    }
     data = xr.Dataset(variables, coords, {"method": sweeps.method})
     outcome = Outcome.STOPPED if met else Outcome.COMPLETED
-    return Run(data, best.network, None, outcome, provenance(specification), int(steps[-1]))
+    return Run(data, best.network, None, outcome, provenance(_described(sweeps, cost)), int(steps[-1]))
 
 
 def _modes(lattice: Lattice, target: np.ndarray) -> np.ndarray:
