@@ -1,9 +1,11 @@
 import io
 import sys
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from simplebias.core.snapshot import Measure, Record
 from simplebias.core.task import Regression
 from simplebias.networks import TwoLayer
 from simplebias.training import train
@@ -41,6 +43,18 @@ def test_it_shows_rate_and_losses_and_leaves_standard_output_alone(capsys, monke
     assert out == ""
     for text in ("learning", "2,000/2,000 steps", "12,346 steps/s", "2.50e-01 1.25e-01 nan … 4 members"):
         assert text in err
+
+
+def test_it_shows_the_errors_that_are_recorded(key, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    points = np.linspace(-1, 1, 5)
+    size = Measure(lambda snapshot: jnp.full((), 0.5), ())
+    measures = {"boundary_error": Record(size), "size": Record(size)}
+    task = Regression(points, points)
+    train(TwoLayer(1, 1, 3, key=key), task, steps=20, measures=measures, key=key, progress=True)
+    shown = capsys.readouterr().err
+    assert "boundary error 5.0e-01" in shown
+    assert "size" not in shown
 
 
 @pytest.mark.parametrize("visible", [None, True])

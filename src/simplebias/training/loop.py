@@ -170,6 +170,7 @@ class _Loop:
     width: int
     looked: bool = False
     rate: float | None = None
+    errors: dict[str, float] = dataclasses.field(default_factory=dict)
     saved: float = dataclasses.field(default_factory=time.monotonic)
 
     @classmethod
@@ -219,7 +220,7 @@ class _Loop:
             self._keep(block, values)
             if not compiles and self.step > before:
                 self.rate = (self.step - before) / (time.monotonic() - began)
-            bar.show(self.step, self.rate, losses)
+            bar.show(self.step, self.rate, losses, looks=self.errors)
             if ledger.run.path is not None and time.monotonic() - self.saved > SAVE_SECONDS:
                 ledger.save(Outcome.INTERRUPTED)
                 self.saved = time.monotonic()
@@ -251,3 +252,5 @@ class _Loop:
                 first = int(np.searchsorted(recorder.slots[name].steps, block.stops[rows[0]]))
                 kept = np.asarray(value)[:, rows]
                 recorder.put(name, first, kept[0] if self.ledger.single else kept)
+                if self.ledger.single and "error" in name and kept.shape == (1, len(rows)):
+                    self.errors[name] = float(kept[0, -1])

@@ -1,6 +1,7 @@
-"""One progress bar with rate, time left and current losses; quiet when nobody looks."""
+"""One progress bar with rate, time left, current losses and errors; quiet when nobody looks."""
 
 import sys
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
@@ -50,14 +51,18 @@ class Progress:
             )
         return self
 
-    def show(self, step: int, rate: float | None, losses: Any = ()) -> None:
-        """Show the step reached, steps per second, and the losses of the members, if any."""
+    def show(
+        self, step: int, rate: float | None, losses: Any = (), *, looks: Mapping[str, float] | None = None
+    ) -> None:
+        """Show the step reached, steps per second, the losses of the members, and what was measured last, if any."""
         if self._bar is None:
             return
         rate_text = "" if rate is None else f"{rate:,.0f} {self.unit}/s" if rate >= 10 else f"{rate:.2f} {self.unit}/s"
         values = [f"{float(loss):.2e}" for loss in losses]
         shown = " ".join(values[:3]) + (f" … {len(values)} members" if len(values) > 3 else "")
-        self._bar.update(self._task, completed=step, rate=rate_text, losses=f"loss {shown}" if values else "")
+        words = [f"loss {shown}"] if values else []
+        words += [f"{name.replace('_', ' ')} {value:.1e}" for name, value in (looks or {}).items()]
+        self._bar.update(self._task, completed=step, rate=rate_text, losses=", ".join(words))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
