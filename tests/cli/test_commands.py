@@ -100,8 +100,9 @@ def test_control_c_saves_and_resume_ends_bit_identical(run, tmp_path):
     steps = 20_000
     command = ["observe", "co2", *QUICK, "--steps", str(steps), "--out"]
     assert run(*command, "whole").exit_code == 0
+    often = "import simplebias.cli, simplebias.training.loop as loop; loop.SAVE_SECONDS = 0.1; simplebias.cli.main()"
     process = subprocess.Popen(
-        [sys.executable, "-m", "simplebias.cli", *command, "cut"],
+        [sys.executable, "-c", often, *command, "cut"],
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -161,7 +161,7 @@ CLAIM = Claim(
         "In a multi-scale network that fits values, activations that vanish outside a bounded interval (sReLU, φ, "
         "s2ReLU) leave less error than ReLU after as many steps; by the Ritz energy φ does."
     ),
-    source=("liu2020multiscale", "li2020elliptic"),
+    source=("liu2020multiscale", "li2020multiscale"),
     setting=(
         "sin πx + sin 5πx + sin 20πx on [−1, 1], MscaleDNN-2: for each of the scales 1, 2, 4, …, 32 a network "
         "1-20-20-20-1, times 1 − x²; LeCun initialisation. Mean squared error on the midpoints of 128 intervals, "

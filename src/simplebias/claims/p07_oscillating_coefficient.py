@@ -169,7 +169,7 @@ CLAIM = Claim(
         "while the sum of a coarse network and a fine one with a sine–cosine first layer of large scales solves it, "
         "the fine part holding the high frequencies."
     ),
-    source=("li2021subspace", "li2020elliptic"),
+    source=("li2021subspace", "li2020multiscale"),
     setting=(
         "−(a u')' = 1 on (0, 1), u = 0 at both ends, a = 1/(2 + cos(2πx/ε)), ε = 0.1. Ritz energy on the midpoints of "
         "256 intervals (512 at standard, 2048 at full scale), networks times x(1 − x), Adam 4e-3 along a cosine to 0 "
