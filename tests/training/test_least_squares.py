@@ -82,7 +82,8 @@ def test_order_of_a_step(acceleration, order, key):
 def test_the_loss_never_rises_and_the_run_stops_where_rounding_decides(least_squares, linear_network, key):
     points, values, start, *_ = least_squares
     run = train(linear_network(start), Regression(points, values), updater=GaussNewton(), steps=200, key=key)
-    assert (np.diff(run.data["loss"].values) <= 0).all()
+    losses = run.data["loss"].values
+    assert (np.diff(losses) <= 4 * np.finfo(losses.dtype).eps * losses[:-1]).all()  # sums of two programs differ
     assert run.outcome == Outcome.STOPPED
 
 
