@@ -5,7 +5,24 @@ from typing import Annotated
 
 import typer
 
-from simplebias.cli.observe import DATA, NETWORK, RESULT, TRAINING, free_folder
+from simplebias.cli.options import (
+    DATA,
+    NETWORK,
+    RESULT,
+    TRAINING,
+    Depth,
+    Header,
+    Inputs,
+    LearningRate,
+    Limit,
+    Precision,
+    Size,
+    Steps,
+    Target,
+    Width,
+    free_folder,
+    leave_if_broken_off,
+)
 from simplebias.cli.terminal import friendly_errors, print_summary
 
 
@@ -18,18 +35,11 @@ def fit(
         ),
     ] = None,
     *,
-    inputs: Annotated[
-        str | None, typer.Option(help="Input columns, separated by commas.", rich_help_panel=DATA)
-    ] = None,
-    target: Annotated[
-        str | None, typer.Option(help="Target column; by default the last.", rich_help_panel=DATA)
-    ] = None,
-    header: Annotated[
-        bool | None,
-        typer.Option("--header/--no-header", help="Whether the first row names the columns.", rich_help_panel=DATA),
-    ] = None,
-    size: Annotated[int | None, typer.Option(help="Longer side of a picture in pixels.", rich_help_panel=DATA)] = None,
-    limit: Annotated[int | None, typer.Option(help="Largest number of points read.", rich_help_panel=DATA)] = None,
+    inputs: Inputs = None,
+    target: Target = None,
+    header: Header = None,
+    size: Size = None,
+    limit: Limit = None,
     validation: Annotated[
         float | None,
         typer.Option(help="Share held out; 0 to fit every point.", show_default="0.2", rich_help_panel=DATA),
@@ -42,26 +52,24 @@ def fit(
             rich_help_panel=NETWORK,
         ),
     ] = None,
-    width: Annotated[int | None, typer.Option(help="Neurons of each hidden layer.", rich_help_panel=NETWORK)] = None,
-    depth: Annotated[int | None, typer.Option(help="Hidden layers.", rich_help_panel=NETWORK)] = None,
+    width: Width = None,
+    depth: Depth = None,
     plain: Annotated[
         bool | None,
         typer.Option(
             "--plain/--no-plain", help="Train a plain network beside it.", show_default="plain", rich_help_panel=NETWORK
         ),
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="Training steps.", rich_help_panel=TRAINING)] = None,
+    steps: Steps = None,
     seconds: Annotated[
         float | None, typer.Option(help="About how long to train, instead of steps.", rich_help_panel=TRAINING)
     ] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Learning rate.", rich_help_panel=TRAINING)] = None,
+    learning_rate: LearningRate = None,
     batch_size: Annotated[
         int | None, typer.Option(help="Rows of a mini-batch, 0 for all.", rich_help_panel=TRAINING)
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed.", show_default="0", rich_help_panel=TRAINING)] = None,
-    precision: Annotated[
-        str | None, typer.Option(help="float32 or float64.", show_default="float32", rich_help_panel=TRAINING)
-    ] = None,
+    precision: Precision = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder of the fit.", show_default="runs/DATA-fit-1, -2, …", rich_help_panel=RESULT),
@@ -80,7 +88,7 @@ def fit(
     reading = {name: value for name, value in reading.items() if value is not None}
     options = {name: value for name, value in options.items() if value is not None}
     with friendly_errors():
-        from simplebias.core.errors import InputError, Outcome
+        from simplebias.core.errors import InputError
 
         if resume:
             if out is None or data is not None or reading or options:
@@ -98,12 +106,8 @@ def fit(
             run = run_fit(sample, out=out if out is not None else free_folder(f"{sample.name}-fit"), **options)
     print_summary(run.provenance["summary"])
     typer.echo(f"\nRun:     {run.path}\nReport:  {run.path}/report.html")
-    if run.outcome is Outcome.INTERRUPTED:
-        typer.echo(f"Interrupted. To continue: simplebias fit --resume --out {run.path}", err=True)
-        raise typer.Exit(130)
-    if run.outcome is Outcome.DIVERGED:
-        typer.echo(f"simplebias: the fit diverged: {Outcome.DIVERGED}.", err=True)
-        raise typer.Exit(3)
+    again = f"Interrupted. To continue: simplebias fit --resume --out {run.path}"
+    leave_if_broken_off(run, interrupted=again, what="the fit")
     typer.echo(f"Weights: {run.path}/weights.safetensors")
 
 

@@ -5,14 +5,29 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from simplebias.cli.options import (
+    DATA,
+    NETWORK,
+    RESULT,
+    TRAINING,
+    Depth,
+    Header,
+    Inputs,
+    LearningRate,
+    Limit,
+    Precision,
+    Size,
+    Steps,
+    Target,
+    Width,
+    free_folder,
+    leave_if_broken_off,
+)
 from simplebias.cli.terminal import friendly_errors, print_summary
 
 if TYPE_CHECKING:
     from simplebias.core.run import Run
     from simplebias.data import Sample
-
-DATA, NETWORK, TRAINING, RESULT = "Data", "Network", "Training", "Result"
-READING = ("inputs", "target", "header", "classification", "size", "limit")
 
 
 def observe(
@@ -24,22 +39,15 @@ def observe(
         ),
     ] = None,
     *,
-    inputs: Annotated[
-        str | None, typer.Option(help="Input columns, separated by commas.", rich_help_panel=DATA)
-    ] = None,
-    target: Annotated[
-        str | None, typer.Option(help="Target column; by default the last.", rich_help_panel=DATA)
-    ] = None,
-    header: Annotated[
-        bool | None,
-        typer.Option("--header/--no-header", help="Whether the first row names the columns.", rich_help_panel=DATA),
-    ] = None,
+    inputs: Inputs = None,
+    target: Target = None,
+    header: Header = None,
     classification: Annotated[
         bool | None,
         typer.Option("--classification/--regression", help="Whether the target is a class.", rich_help_panel=DATA),
     ] = None,
-    size: Annotated[int | None, typer.Option(help="Longer side of a picture in pixels.", rich_help_panel=DATA)] = None,
-    limit: Annotated[int | None, typer.Option(help="Largest number of points read.", rich_help_panel=DATA)] = None,
+    size: Size = None,
+    limit: Limit = None,
     validation: Annotated[
         float | None, typer.Option(help="Share held out.", show_default="0.2", rich_help_panel=DATA)
     ] = None,
@@ -62,8 +70,8 @@ def observe(
         str | None,
         typer.Option(help="two-layer, mlp, resnet or multiscale.", show_default="mlp", rich_help_panel=NETWORK),
     ] = None,
-    width: Annotated[int | None, typer.Option(help="Neurons of each hidden layer.", rich_help_panel=NETWORK)] = None,
-    depth: Annotated[int | None, typer.Option(help="Hidden layers.", rich_help_panel=NETWORK)] = None,
+    width: Width = None,
+    depth: Depth = None,
     scales: Annotated[
         str | None,
         typer.Option(
@@ -105,17 +113,15 @@ def observe(
     optimiser: Annotated[
         str | None, typer.Option(help="gd or any Optax name.", show_default="adam", rich_help_panel=TRAINING)
     ] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Learning rate.", rich_help_panel=TRAINING)] = None,
+    learning_rate: LearningRate = None,
     batch_size: Annotated[
         int | None, typer.Option(help="Rows of a mini-batch, 0 for all.", show_default="0", rich_help_panel=TRAINING)
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="Training steps.", rich_help_panel=TRAINING)] = None,
+    steps: Steps = None,
     seeds: Annotated[
         str | None, typer.Option(help="How many seeds (3) or which (4,7,9).", rich_help_panel=TRAINING)
     ] = None,
-    precision: Annotated[
-        str | None, typer.Option(help="float32 or float64.", show_default="float32", rich_help_panel=TRAINING)
-    ] = None,
+    precision: Precision = None,
     records: Annotated[
         int | None, typer.Option(help="About how many records.", show_default="200", rich_help_panel=RESULT)
     ] = None,
@@ -238,17 +244,6 @@ def _like(path: Path, data: str | None, options: dict[str, Any]) -> tuple["Sampl
     return sample, earlier | options
 
 
-def free_folder(name: str) -> Path:
-    """The first folder `runs/NAME-1`, `runs/NAME-2`, … that does not exist."""
-    import re
-
-    stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "data"
-    count = 1
-    while (Path("runs") / f"{stem}-{count}").exists():
-        count += 1
-    return Path("runs") / f"{stem}-{count}"
-
-
 def finish(run: "Run") -> None:
     """Print what was found and where it lies.
 
@@ -258,13 +253,7 @@ def finish(run: "Run") -> None:
     Raises:
         Exit: with status 130 after Ctrl-C, 3 if every member diverged.
     """
-    from simplebias.core.errors import Outcome
-
     print_summary(run.provenance["summary"])
     typer.echo(f"\nRun:    {run.path}\nReport: {run.path / 'report.html' if run.path else ''}")
-    if run.outcome is Outcome.INTERRUPTED:
-        typer.echo(f"Interrupted. To continue: simplebias observe --resume --out {run.path}", err=True)
-        raise typer.Exit(130)
-    if run.outcome is Outcome.DIVERGED:
-        typer.echo(f"simplebias: every member diverged: {Outcome.DIVERGED}.", err=True)
-        raise typer.Exit(3)
+    again = f"Interrupted. To continue: simplebias observe --resume --out {run.path}"
+    leave_if_broken_off(run, interrupted=again, what="every member")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from simplebias.cli.observe import free_folder
+from simplebias.cli.options import free_folder
 from simplebias.cli.terminal import friendly_errors, print_summary
 
 

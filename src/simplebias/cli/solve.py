@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from simplebias.cli.observe import NETWORK, RESULT, TRAINING, free_folder
+from simplebias.cli.options import NETWORK, RESULT, TRAINING, free_folder, leave_if_broken_off
 from simplebias.cli.terminal import friendly_errors, print_summary
 
 if TYPE_CHECKING:
@@ -188,13 +188,7 @@ def finish(run: "Run") -> None:
     Raises:
         Exit: with status 130 after Ctrl-C, 3 if the training diverged.
     """
-    from simplebias.core.errors import Outcome
-
     print_summary(run.provenance["summary"])
     typer.echo(f"\nRun:    {run.path}\nReport: {run.path}/report.html")
-    if run.outcome is Outcome.INTERRUPTED:
-        typer.echo("Interrupted: what is above is what was reached by then.", err=True)
-        raise typer.Exit(130)
-    if run.outcome is Outcome.DIVERGED:
-        typer.echo(f"simplebias: the training diverged: {Outcome.DIVERGED}.", err=True)
-        raise typer.Exit(3)
+    reached = "Interrupted: what is above is what was reached by then."
+    leave_if_broken_off(run, interrupted=reached, what="the training")

@@ -199,7 +199,7 @@ def numbers(text: str, name: str) -> list[float]:
 def _run(
     specification: "Specification", name: str, out: Path | None, workers: int | None, memory: float, resume: bool
 ) -> "tuple[xarray.Dataset, Path]":
-    from simplebias.cli.observe import free_folder
+    from simplebias.cli.options import free_folder
     from simplebias.sweeps import sweep as run_sweep
 
     folder = out if out is not None else free_folder(name)
