@@ -53,6 +53,10 @@ class Operator:
     gradient: np.ndarray
     second: np.ndarray
 
+    def at(self, rows: slice) -> "Operator":
+        """The same at some of the points."""
+        return Operator(self.start[rows], self.value[rows], self.gradient[rows], self.second[rows])
+
     def apply(self, functions: Derivatives) -> np.ndarray:
         """What the operator makes of functions, the start left out, `(points, functions)`."""
         rows = self.value[:, None] * functions.value + self.leading(functions)

@@ -76,8 +76,7 @@ class RandomFeatures(eqx.Module):
         """
         frequencies = np.asarray(self.frequencies)
         where = host_points(points, frequencies.shape[1])
-        waves = np.sin(2 * np.pi * (where @ frequencies.T) + np.asarray(self.phases))
-        return (waves @ np.asarray(self.coefficients))[:, None]
+        return (_sines(where, frequencies, np.asarray(self.phases)) @ np.asarray(self.coefficients))[:, None]
 
 
 def random_features(
@@ -143,13 +142,11 @@ class _System:
     """The points of a problem with the operator at them, and waves to be spread over any bandwidth."""
 
     def __init__(self, problem: Problem, rows: Rows, others: Rows, numbers: tuple[np.ndarray, np.ndarray]):
-        self.hessian = problem.second == "hessian"
         self.rows, self.others = rows, others
         self.numbers, self.phases = numbers
         both = read_operator(problem, np.concatenate([rows.inside, others.inside]))
         cut = len(rows.inside)
-        self.operator = Operator(both.start[:cut], both.value[:cut], both.gradient[:cut], both.second[:cut])
-        self.tested = Operator(both.start[cut:], both.value[cut:], both.gradient[cut:], both.second[cut:])
+        self.operator, self.tested = both.at(slice(cut)), both.at(slice(cut, None))
         low, high = problem.domain.bounds
         self.sides = high - low
 
@@ -161,20 +158,17 @@ class _System:
         order = np.linspace(0, len(self.rows.edge) - 1, outer).astype(int)  # of a box, some of every face
         edge, given = self.rows.edge[order], self.rows.given[order]
         frequencies, phases = self.numbers[:count] * bandwidth, self.phases[:count]
-        operator = Operator(
-            *(getattr(self.operator, name)[:inner] for name in ("start", "value", "gradient", "second"))
-        )
-        waves = _waves(self.rows.inside[:inner], frequencies, phases, operator, self.hessian)
-        at_edge = np.sin(2 * np.pi * (edge @ frequencies.T) + phases)
-        coefficients = least_squares(operator, waves, at_edge, given)
+        operator = self.operator.at(slice(inner))
+        waves = _waves(self.rows.inside[:inner], frequencies, phases, operator)
+        coefficients = least_squares(operator, waves, _sines(edge, frequencies, phases), given)
         residual, off = self._test(frequencies, phases, coefficients)
         return RandomFeatures(frequencies, phases, coefficients, tuple(bandwidth.tolist()), residual, off)
 
     def _test(self, frequencies: np.ndarray, phases: np.ndarray, coefficients: np.ndarray) -> tuple[float, float]:
-        waves = _waves(self.others.inside, frequencies, phases, self.tested, self.hessian)
+        waves = _waves(self.others.inside, frequencies, phases, self.tested)
         error = self.tested.apply(waves) @ coefficients + self.tested.start
         mean_square = [np.mean(one**2) for one in (self.tested.start, self.tested.leading(waves) @ coefficients)]
-        edge = np.sin(2 * np.pi * (self.others.edge @ frequencies.T) + phases) @ coefficients
+        edge = _sines(self.others.edge, frequencies, phases) @ coefficients
         largest = max(np.abs(waves.value @ coefficients).max(), np.abs(edge).max(), 1e-300)
         size = max(*mean_square, 1e-300)
         return float(np.sqrt(np.mean(error**2) / size)), float(np.abs(edge - self.others.given).max() / largest)
@@ -183,15 +177,13 @@ class _System:
         """With the bandwidth of the least residual at other points, tried with fewer waves first."""
         count = len(self.phases)
         few = min(count, max(TRIED, count // 4)) if len(self.sides) > 1 else count
-        start = FIRST
-        found, best = self._climb(start, few), None
-        if not found or (min(found)[0] > 0.03 and few < count):
-            found += self._climb(found[-1][1] * LADDER if found else start, count)
-        best = min(found)[1]
-        return self.solve(best / self.sides)
+        found = self._climb(FIRST, few)
+        if min(found)[0] > 0.03 and few < count:
+            found += self._climb(found[-1][1] * LADDER, count)
+        return self.solve(min(found)[1] / self.sides)
 
     def _climb(self, cycles: float, features: int) -> list[tuple[float, float]]:
-        """Residuals of bandwidths that grow, in cycles along each side, as long as there are waves for their modes."""
+        """Residuals of a bandwidth and larger ones, in cycles along each side, while waves suffice for their modes."""
         found = []
         while (2 * cycles) ** len(self.sides) <= features or not found:
             tried = self.solve(cycles / self.sides, features=features)
@@ -200,16 +192,19 @@ class _System:
         return found
 
 
-def _waves(
-    points: np.ndarray, frequencies: np.ndarray, phases: np.ndarray, operator: Operator, hessian: bool
-) -> Derivatives:
+def _sines(points: np.ndarray, frequencies: np.ndarray, phases: np.ndarray) -> np.ndarray:
+    """Sine waves at points, `(points, features)`."""
+    return np.sin(2 * np.pi * (points @ frequencies.T) + phases)
+
+
+def _waves(points: np.ndarray, frequencies: np.ndarray, phases: np.ndarray, operator: Operator) -> Derivatives:
     """Sine waves at points with the derivatives that the operator looks at."""
     angular = 2 * np.pi * frequencies
     angle = points @ angular.T + phases
     value = np.sin(angle)
     slopes = operator.gradient.any()
     gradient = np.cos(angle)[:, None, :] * angular.T if slopes else np.zeros((len(points), 0, 0))
-    if hessian:
+    if operator.second.ndim == 3:
         second = -value[:, None, None, :] * (angular.T[:, None, :] * angular.T[None, :, :])
     else:
         second = -value * np.sum(angular**2, axis=1)
