@@ -2,9 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-import torch
-
 from simplebias.core.types import ArrayLike
 from simplebias.frequency import ScaleAdvice, suggest_scales
 
@@ -28,15 +25,9 @@ def scales_from(points: ArrayLike, values: ArrayLike, **options: Any) -> ScaleAd
         Rules of thumb; multi-scale networks of arXiv:2007.11207; Fourier features of arXiv:2006.10739.
 
     Example:
+        >>> import torch
         >>> x = torch.linspace(-1, 1, 201)[:-1]
         >>> scales_from(x, torch.sin(20 * torch.pi * x)).scales
         (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
     """
-    where, what = (_host(one) for one in (points, values))
-    return suggest_scales(where, what, **options)
-
-
-def _host(array: ArrayLike) -> ArrayLike:
-    if not isinstance(array, torch.Tensor):
-        return array
-    return np.asarray(array.detach().to("cpu", torch.float64))
+    return suggest_scales(points, values, **options)
