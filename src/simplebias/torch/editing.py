@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import fx, nn
 
+from simplebias.condensation.refitting import fit_columns
 from simplebias.torch.looking import rows_of, takes_constants
 from simplebias.torch.spaces import CONVOLUTIONS, NORMS, Graph, Part
 
@@ -49,7 +50,7 @@ def narrowed(graph: Graph, cuts: Mapping[int, Cut]) -> nn.Module:
         for part, root in zip(layout.parts, roots, strict=True):
             key, count = (name, part.start), graph.spaces[root].count
             cut = cuts.get(root)
-            pieces.append(mix_columns(layer, layer.weight.detach(), part, count, cut.mixing[key] if cut else None))
+            pieces.append(mix_columns(layer.weight.detach(), part, count, cut.mixing[key] if cut else None))
             if cut is not None:
                 shift_bias(layer, layer.weight.detach(), part, count, cut.constants[key])
         put(layer, "weight", torch.cat(pieces, dim=1))
@@ -57,13 +58,13 @@ def narrowed(graph: Graph, cuts: Mapping[int, Cut]) -> nn.Module:
     for root, cut in cuts.items():
         for name in graph.spaces[root].producers:
             _take_rows(module.get_submodule(name), cut.kept)
-    for name, (parts, _) in graph.bound.items():
+    for name, parts in graph.bound.items():
         if any(graph.root(part.space) in cuts for part in parts):
             _take_rows(module.get_submodule(name), _places(graph, parts, cuts))
     return module
 
 
-def mix_columns(layer: Any, weight: torch.Tensor, part: Part, count: int, mixing: np.ndarray | None) -> torch.Tensor:
+def mix_columns(weight: torch.Tensor, part: Part, count: int, mixing: np.ndarray | None) -> torch.Tensor:
     """Columns of a layer that read a part, in terms of what is left of its channels."""
     columns = weight[:, part.start : part.start + count * part.repeats]
     if mixing is None:
@@ -131,13 +132,12 @@ class Refit(fx.Interpreter):
         graph: of the module before.
         small: the module after the cuts.
         cuts: by space.
-        fit: of mean products of columns, and of these with what is to be told, and a start: weights.
         targets: by step and first column `(places, old)`, what was read before.
     """
 
-    def __init__(self, graph: Graph, small: nn.Module, cuts: Mapping[int, Cut], fit: Any, targets: Mapping[Any, Any]):
+    def __init__(self, graph: Graph, small: nn.Module, cuts: Mapping[int, Cut], targets: Mapping[Any, Any]):
         fx.Interpreter.__init__(self, small, graph=graph.graph)
-        self.before, self.cuts, self.fit, self.targets = graph, cuts, fit, targets
+        self.before, self.cuts, self.targets = graph, cuts, targets
 
     def run_node(self, n: fx.Node) -> Any:
         """Fit a layer, then apply it."""
@@ -161,7 +161,7 @@ class Refit(fx.Interpreter):
                 key = (node.name, part.start)
                 mixing, constants = self._mixing(rows.double(), cut, key, takes_constants(layer))
                 shift_bias(layer, weight, part, count, constants)
-            pieces.append(mix_columns(layer, weight, part, count, mixing))
+            pieces.append(mix_columns(weight, part, count, mixing))
             start += (count if cut is None else len(cut.kept)) * part.repeats
         put(layer, "weight", torch.cat(pieces, dim=1))
 
@@ -184,5 +184,5 @@ class Refit(fx.Interpreter):
         off, goal = rows - means, wanted - level
         gram, cross = (off.T @ one / len(off) for one in (off, goal))
         every = np.arange(len(cut.kept))
-        mixing = self.fit(gram.cpu().numpy(), cross.cpu().numpy(), every, cut.mixing[key])
+        mixing = fit_columns(gram.cpu().numpy(), cross.cpu().numpy(), every, cut.mixing[key])
         return mixing, level.cpu().numpy() - means.cpu().numpy() @ mixing

@@ -93,11 +93,11 @@ def outputs_of(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> np.ndarra
     return np.concatenate(parts)
 
 
-def some_inputs(graph: Graph, inputs: tuple[torch.Tensor, ...], most: int = SEARCHED) -> tuple[torch.Tensor, ...]:
+def some_inputs(graph: Graph, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
     """Evenly spaced points, at most so many, fewer where each gives many numbers."""
     nodes = {node.name: node for node in graph.graph.nodes}
     numbers = sum(np.prod(graph.shapes[nodes[name]][1:]) for name in _looked_at(graph))
-    most = min(most, max(16, int(NUMBERS / max(numbers, 1))))
+    most = min(SEARCHED, max(16, int(NUMBERS / max(numbers, 1))))
     return tuple(one[:: -(-len(one) // most)] for one in inputs)
 
 
@@ -112,25 +112,23 @@ class Look(fx.Interpreter):
     Args:
         graph: of the module.
         inputs: the points.
-        sensitive: whether gradients of the outputs are taken too.
     """
 
-    def __init__(self, graph: Graph, inputs: tuple[torch.Tensor, ...], *, sensitive: bool = True):
+    def __init__(self, graph: Graph, inputs: tuple[torch.Tensor, ...]):
         fx.Interpreter.__init__(self, graph.module, graph=graph.graph)
-        self.read_graph, self.kept, self.wanted, self.sensitive = graph, {}, _looked_at(graph), sensitive
+        self.read_graph, self.kept, self.wanted = graph, {}, _looked_at(graph)
         self.squares: dict[str, torch.Tensor] = {}
         self.count = len(inputs[0])
-        with torch.set_grad_enabled(sensitive):
+        with torch.enable_grad():
             outputs = first_tensor(self.run(*inputs)).flatten(1)
-        if sensitive:
-            self._probe(outputs)
+        self._probe(outputs)
         self.kept = {name: value.detach() for name, value in self.kept.items()}
 
     def run_node(self, n: fx.Node) -> Any:
         """Keep what a step gives; the next one gets a copy, which it may change in place."""
         value = fx.Interpreter.run_node(self, n)
         if n.name in self.wanted:
-            if self.sensitive and not value.requires_grad:
+            if not value.requires_grad:
                 value = value.requires_grad_(True)
             self.kept[n.name] = value
             return value.clone()
@@ -160,11 +158,6 @@ class Look(fx.Interpreter):
         assert layout is not None
         return [(part, layout.axis) for part in layout.parts if self.read_graph.root(part.space) == space]
 
-    def parts_of(self, reader: str) -> list[tuple[Part, int]]:
-        """Runs of channels that a step reads, and along which axis."""
-        layout = self.read_graph.layouts[self.read_graph.reads[reader].all_input_nodes[0]]
-        return [(part, layout.axis) for part in layout.parts] if layout else []
-
     def compared(self, space: int) -> tuple[np.ndarray, np.ndarray]:
         """What must be alike of the channels of a space `(places, channels)`, and how the outputs hang on it."""
         count, vectors, pulls = self.read_graph.spaces[space].count, [], []
@@ -190,10 +183,8 @@ class Look(fx.Interpreter):
                 values = rows.double()
                 means = values.mean(dim=0) * takes_constants(layer)
                 off = values - means
-                shares = np.zeros(count)
-                if self.sensitive:
-                    squares = rows_of(self.squares[source], part, count, axis).double()
-                    shares = np.sqrt((squares * off**2).sum(dim=0).cpu().numpy() / self.count)
+                squares = rows_of(self.squares[source], part, count, axis).double()
+                shares = np.sqrt((squares * off**2).sum(dim=0).cpu().numpy() / self.count)
                 gram = (off.T @ off / len(off)).cpu().numpy()
                 found[name, part.start] = Read(rows, means.cpu().numpy(), gram, shares)
         return found

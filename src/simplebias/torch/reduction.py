@@ -13,7 +13,7 @@ from simplebias.condensation.elimination import eliminate, unexplained
 from simplebias.condensation.hierarchy import Hierarchy, build_hierarchy
 from simplebias.condensation.reduced import compare_outputs
 from simplebias.condensation.reduction import CONDENSED, FAITHFUL
-from simplebias.condensation.refitting import choose_columns, fit_columns
+from simplebias.condensation.refitting import choose_columns
 from simplebias.core.errors import InputError, check_positive
 from simplebias.torch.editing import Cut, Refit, narrowed
 from simplebias.torch.looking import Look, Read, as_inputs, outputs_of, some_inputs
@@ -117,7 +117,7 @@ def reduce(
         raise InputError("a torch.nn.Module", f"a {type(module).__name__}", "Use simplebias.condensation.reduce.")
     _check_weights(module)
     inputs = as_inputs(points, module)
-    quiet = _quiet(module)
+    quiet = copy.deepcopy(module).eval()
     graph = Graph(quiet, tuple(one[:2] for one in inputs))
     if not graph.free():
         reasons = "; ".join(f"{name}: {reason}" for name, reason in graph.frozen().items())
@@ -130,11 +130,13 @@ def reduce(
         cuts = plan.finish(inputs, outputs, float(tolerance))
         small, condensed = narrowed(graph, cuts), plan.condensed(min(float(tolerance), FAITHFUL))
     else:
-        cuts = _choose(graph, look, _counts(graph, keep))
+        counts = _counts(graph, keep)
+        reads = {space: look.reads(space) for space in counts}
+        cuts = {space: _choose(graph, reads[space], count) for space, count in counts.items()}
         small, condensed = narrowed(graph, cuts), False
-        targets = {key: read.values for root in cuts for key, read in look.reads(root).items()}
+        targets = {key: read.values for one in reads.values() for key, read in one.items()}
         with torch.no_grad():
-            Refit(graph, small, cuts, fit_columns, targets).run(*some)
+            Refit(graph, small, cuts, targets).run(*some)
     change, largest = compare_outputs(outputs, outputs_of(small, inputs))
     _as_it_was(small, module)
     return _told(graph, cuts, module, small, (change, largest), condensed=condensed, refitted=keep is not None)
@@ -144,11 +146,6 @@ def _check_weights(module: nn.Module) -> None:
     for name, one in module.named_parameters():
         if not bool(torch.isfinite(one).all()):
             raise InputError("finite weights", f"NaN or infinite weights in {name}", "The training diverged.")
-
-
-def _quiet(module: nn.Module) -> nn.Module:
-    """A copy that evaluates, without gradients of its weights."""
-    return copy.deepcopy(module).eval()
 
 
 def _as_it_was(small: nn.Module, module: nn.Module) -> None:
@@ -161,7 +158,7 @@ class _Plan:
     """Merges of all spaces by their cost, and sizes that were tried."""
 
     def __init__(self, graph: Graph, look: Look, inputs: tuple[torch.Tensor, ...]):
-        self.graph, self.reads, self.trees, self.norms = graph, {}, {}, {}
+        self.graph, self.reads, self.trees = graph, {}, {}
         epsilon = torch.finfo(next(graph.module.parameters()).dtype).eps
         for space in graph.free():
             self.reads[space] = look.reads(space)
@@ -264,28 +261,25 @@ def _counts(graph: Graph, keep: float | int | Mapping[str, int]) -> dict[int, in
     return {space: max(1, round(keep * graph.spaces[space].count)) for space in graph.free()}
 
 
-def _choose(graph: Graph, look: Look, counts: Mapping[int, int]) -> dict[int, Cut]:
-    """The channels to keep of each space: those from which what the next layers are fed can be told best."""
-    cuts = {}
-    for space, count in counts.items():
-        reads = look.reads(space)
-        gram, led = _products(graph, look, reads)
-        sizes = np.argsort(-np.max([one.shares for one in reads.values()], axis=0), kind="stable")[:count]
-        candidates = (eliminate(gram, led)[0][:count], choose_columns(gram, led, count), sizes)
-        kept = np.sort(min(candidates, key=lambda columns: unexplained(gram, led, columns)))
-        start = np.eye(len(gram))[kept]
-        zeros = np.zeros(len(gram))
-        cuts[space] = Cut(kept, dict.fromkeys(reads, start), dict.fromkeys(reads, zeros))
-    return cuts
+def _choose(graph: Graph, reads: Mapping[tuple[str, int], Read], count: int) -> Cut:
+    """The channels of a space to keep: those from which what the next layers are fed can be told best."""
+    gram, led = _products(graph, reads)
+    sizes = np.argsort(-np.max([one.shares for one in reads.values()], axis=0), kind="stable")[:count]
+    candidates = (eliminate(gram, led)[0][:count], choose_columns(gram, led, count), sizes)
+    kept = np.sort(min(candidates, key=lambda columns: unexplained(gram, led, columns)))
+    start, zeros = np.eye(len(gram))[kept], np.zeros(len(gram))
+    return Cut(kept, dict.fromkeys(reads, start), dict.fromkeys(reads, zeros))
 
 
-def _products(graph: Graph, look: Look, reads: Mapping[tuple[str, int], Read]) -> tuple[np.ndarray, np.ndarray]:
+def _products(graph: Graph, reads: Mapping[tuple[str, int], Read]) -> tuple[np.ndarray, np.ndarray]:
     """Mean products of channels, and of these with what the layers that read them are fed, by their effect."""
     gram, led = 0.0, []
     for (name, start), read in reads.items():
         layer: Any = graph.module.get_submodule(str(graph.reads[name].target))
         count = len(read.gram)
-        repeats = next(part.repeats for part, _ in look.parts_of(name) if part.start == start)
+        layout = graph.layouts[graph.reads[name].all_input_nodes[0]]
+        assert layout is not None
+        repeats = next(part.repeats for part in layout.parts if part.start == start)
         columns = layer.weight.detach()[:, start : start + count * repeats].double()
         flat = columns.reshape(len(columns), count, -1).transpose(0, 1).reshape(count, -1).cpu().numpy()
         sizes = np.sqrt(np.trace(read.gram))

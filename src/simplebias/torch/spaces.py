@@ -78,7 +78,6 @@ class Space:
     Args:
         count: number of channels.
         producers: layers whose rows they are.
-        followers: layers with parameters of their own for each channel: normalisation, depthwise convolutions.
         readers: names of the steps whose columns read them.
         compared: steps at which two channels must be alike to say the same.
         rule: what they must be to each other there, see `simplebias.condensation`'s merging.
@@ -87,7 +86,6 @@ class Space:
 
     count: int
     producers: list[str] = dataclasses.field(default_factory=list)
-    followers: list[str] = dataclasses.field(default_factory=list)
     readers: list[str] = dataclasses.field(default_factory=list)
     compared: list[str] = dataclasses.field(default_factory=list)
     rule: str = "linear"
@@ -110,8 +108,8 @@ class Graph:
         self.layouts: dict[fx.Node, Layout | None] = {}
         self.reads: dict[str, fx.Node] = {}
         """Steps that read channels by columns, by their names."""
-        self.bound: dict[str, tuple[tuple[Part, ...], str]] = {}
-        """Of layers with a parameter for each channel: what they follow, and the name of the layer."""
+        self.bound: dict[str, tuple[Part, ...]] = {}
+        """Of layers with parameters of their own for each channel (normalisation, depthwise), by name: the channels."""
         self.barred = _barred(module, self.graph)
         for node in self.graph.nodes:
             self.layouts[node] = self._step(node)
@@ -151,7 +149,7 @@ class Graph:
         if one == other:
             return
         first, second = self.spaces[one], self.spaces[other]
-        for name in ("producers", "followers", "readers", "compared"):
+        for name in ("producers", "readers", "compared"):
             getattr(first, name).extend(getattr(second, name))
         first.rule = combine(first.rule, second.rule)
         first.frozen = first.frozen or second.frozen
@@ -224,10 +222,9 @@ class Graph:
             self._freeze(node.all_input_nodes, self.barred[name])
         for part in layout.parts:
             space = self.spaces[self.root(part.space)]
-            space.followers.append(name)
             if norm and len(node.all_input_nodes[0].users) == 1:  # what is before it is told by what is after
                 space.compared = [one for one in space.compared if one != node.all_input_nodes[0].name]
-        self.bound[name] = (layout.parts, name)
+        self.bound[name] = layout.parts
         self._compare(node, layout.parts)
         return layout
 
