@@ -17,6 +17,8 @@ from simplebias.solving.scales import scales_for
 LOSSES = ("auto", "residual", "ritz")
 BOUNDARIES = ("auto", "hard", "penalty", "nitsche")
 METHODS = ("auto", "gauss-newton", "adam", "both")
+STAGES = ("adam", "gauss-newton")
+"""Stages of a training in their order; a method is one of them, or both."""
 LARGEST = 4000
 """Parameters up to which a matrix of all of them is made."""
 INSIDE, EDGE = 2.6, 0.5
@@ -67,6 +69,11 @@ class Choices:
     def parameters(self) -> int:
         """How many numbers are trained."""
         return parameter_count(self.solution)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Names of the stages of the method, in their order."""
+        return STAGES if self.method == "both" else (self.method,)
 
     def task(self, points: int | None, *, key: Key, resample: bool = False) -> Task:
         """The loss at points: the same in every step, or others.

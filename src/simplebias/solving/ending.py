@@ -24,18 +24,16 @@ from simplebias.core.run import (
     write_description,
 )
 from simplebias.core.storage import read_marker, storage_errors
-from simplebias.core.task import Task
-from simplebias.core.types import FREQUENCY, INPUT, OUTPUT, POINT, RECORD, Array, Key, Network, Points, Scalar
+from simplebias.core.task import Task, task_loss
+from simplebias.core.types import FREQUENCY, INPUT, OUTPUT, POINT, RECORD, Array, Key, Network, Points
 from simplebias.pde import Problem, ready, solution_errors
-from simplebias.solving.choices import Choices, choose
+from simplebias.solving.choices import STAGES, Choices, choose
 from simplebias.solving.drawings import drawings, input_names
 from simplebias.solving.looks import Places, seconds_since
 from simplebias.solving.power import with_power
 from simplebias.solving.references import Reference, baselines
 from simplebias.solving.summary import summarise
 
-STAGES = ("adam", "gauss-newton")
-"""Names of the stages, by number."""
 CONVERGED = 1e-2
 """Size of the residual, over that of what is given, below which a training counts as converged."""
 STILL = 1e-3
@@ -77,7 +75,6 @@ def store(
     began: float,
     key: Key,
     out: str | Path | None,
-    throw: bool,
 ) -> Run:
     """Put everything into one run and, where there is a folder, on disk.
 
@@ -89,7 +86,6 @@ def store(
         began: when `solve` was called.
         key: randomness of what is measured.
         out: the folder, or None.
-        throw: not used once the training is over.
 
     Returns:
         The run.
@@ -184,13 +180,12 @@ def load_solution(path: str | Path, problem: Problem | None = None) -> Network:
 def _joined(ended: Ended, began: float) -> xr.Dataset:
     """Records of all stages behind one another; steps go on counting."""
     parts, offset = [], 0
-    for run in ended.runs:
+    for stage, run in zip(ended.choices.stages, ended.runs, strict=False):  # the last may not have begun
         data = run.data.drop_vars(["outcome", "diverged_at", "stopped_at"])
-        number = next(index for index, name in enumerate(STAGES) if name in _stage_names(ended)[len(parts)])
         data = data.assign_coords(
             step=(RECORD, data["step"].values + offset, data["step"].attrs),
             seconds=(RECORD, seconds_since(data["clock"].values, began), {"units": "s", "long_name": "wall clock"}),
-            stage=(RECORD, np.full(data.sizes[RECORD], number), {"stages": list(STAGES)}),
+            stage=(RECORD, np.full(data.sizes[RECORD], STAGES.index(stage)), {"stages": list(STAGES)}),
         )
         parts.append(data.drop_vars("clock"))
         offset += run.step
@@ -202,11 +197,6 @@ def _joined(ended: Ended, began: float) -> xr.Dataset:
     return joined.assign(found)
 
 
-def _stage_names(ended: Ended) -> list[str]:
-    method = ended.choices.method
-    return list(STAGES) if method == "both" else [method]
-
-
 def _converged(ended: Ended, data: xr.Dataset, key: Key) -> tuple[bool, dict[str, float]]:
     """Whether the equation holds at points that were not trained on; an energy rests, and is that of other points."""
     losses = data["loss"].values
@@ -215,12 +205,12 @@ def _converged(ended: Ended, data: xr.Dataset, key: Key) -> tuple[bool, dict[str
     if ended.choices.loss == "residual":
         task: Any = ended.choices.task(max(ended.task.size, 512), key=key)
         network = ended.runs[-1].network
-        size = float(jnp.sqrt(_loss(network, task, key) / ended.choices.size))
+        size = float(jnp.sqrt(_loss(network, task, key=key) / ended.choices.size))
         return size < CONVERGED, {"relative residual": size}
     half, size = losses[len(losses) // 2 :], max(abs(losses[-1]), 1e-300)
     change = float(abs(half[0] - half[-1]) / size)
     other: Any = ended.choices.validation(ended.task.size, key=key)
-    energies = [float(_loss(ended.runs[-1].network, task, key)) for task in (ended.task, other)]
+    energies = [float(_loss(ended.runs[-1].network, task, key=key)) for task in (ended.task, other)]
     gap = abs(energies[0] - energies[1]) / size
     rests = change < STILL or (ended.runs[-1].outcome == Outcome.STOPPED and not ended.late)
     return rests and gap < CONVERGED, {"relative change of the energy": change, "gap to other points": gap}
@@ -249,9 +239,7 @@ def _outputs(network: Network, points: Points) -> Array:
     return jax.vmap(network)(points)
 
 
-@eqx.filter_jit
-def _loss(network: Network, task: Task, key: Key) -> Scalar:
-    return task.loss(network, task.batch(None, key=key), key=key)
+_loss = eqx.filter_jit(task_loss)
 
 
 def _figures(ended: Ended, reference: Reference) -> dict[str, Any]:

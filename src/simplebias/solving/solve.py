@@ -1,6 +1,7 @@
 """The verb `solve`: a small network trained to high accuracy on an equation, beside methods without training."""
 
 import dataclasses
+import functools
 import time
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from simplebias.core.task import Task
 from simplebias.core.types import ArrayLike, Key, Network
 from simplebias.pde import Problem, ready
 from simplebias.solving.choices import Choices, choose
-from simplebias.solving.ending import STAGES, Ended, result_line, store
+from simplebias.solving.ending import Ended, result_line, store
 from simplebias.solving.looks import Places, places, records
 from simplebias.solving.references import find_reference
 from simplebias.training import GaussNewton, Validated, loss_measure, train
@@ -123,7 +124,7 @@ def solve(
         if out is not None:
             _claim(Path(out), described, resume)
         ended = training.go(began + found.seconds + float(budget))
-        return store(ended, found, described, baselines=baselines, began=began, key=keys[3], out=out, throw=throw)
+        return store(ended, found, described, baselines=baselines, began=began, key=keys[3], out=out)
 
 
 def _as_problem(problem: Problem | str) -> tuple[Problem, str | None]:
@@ -168,10 +169,20 @@ class _Training:
     progress: bool | None
     throw: bool
 
+    @functools.cached_property
+    def keys(self) -> tuple[Key, Key, Key]:
+        """Randomness of the fixed points, of fresh ones and of the steps."""
+        fixed, fresh, trained = jax.random.split(self.key, 3)
+        return fixed, fresh, trained
+
+    @functools.cached_property
+    def task(self) -> Any:
+        """The loss at points that are the same in every step; graded ones take a while to be found."""
+        return self.choices.task(self.points, key=self.keys[0])
+
     def describe(self, ready: str | None, options: dict[str, Any]) -> dict[str, Any]:
         """What is run, as plain data."""
         plain = {name: value for name, value in options.items() if isinstance(value, str | int | None)}
-        task = self.choices.task(self.points, key=self.key)
         return plain | {
             "problem": self.choices.problem.name,
             "ready": ready,
@@ -181,7 +192,7 @@ class _Training:
             "method": self.choices.method,
             "scales": list(self.choices.scales),
             "parameters": self.choices.parameters,
-            "rows": sum(term.size for term in task.terms(task.batch(None, key=self.key))),  # pyright: ignore
+            "rows": sum(term.size for term in self.task.terms(self.task.batch(None, key=self.key))),  # pyright: ignore
             "network": self.choices.description,
             "key": np.asarray(jax.random.key_data(self.key)).ravel().tolist(),
             "points": self.points,
@@ -190,15 +201,12 @@ class _Training:
 
     def go(self, end: float) -> Ended:
         """All stages, as long as there is time and nothing breaks them off."""
-        fixed, fresh, trained = jax.random.split(self.key, 3)
+        fixed, fresh, trained = self.keys
         choices, runs = self.choices, []
         validation = choices.validation(self.points, key=jax.random.fold_in(fixed, 1))
         network = choices.solution
-        task = choices.task(self.points, key=fixed)
-        for stage in ("adam", "gauss-newton"):
-            if choices.method not in (stage, "both"):
-                continue
-            steps, updater, used = self._stage(stage, task, fresh, validation)
+        for stage in choices.stages:
+            steps, updater, used = self._stage(stage, fresh, validation)
             left = end - time.time()
             if runs and (runs[-1].outcome == Outcome.INTERRUPTED or left <= 0):
                 break
@@ -220,13 +228,13 @@ class _Training:
             )
             runs.append(run)
             network = run.network
-        return Ended(choices, self.looks, task, tuple(runs), time.time() >= end)
+        return Ended(choices, self.looks, self.task, tuple(runs), time.time() >= end)
 
-    def _stage(self, stage: str, task: Task, key: Key, validation: Task | None) -> tuple[int, Any, Task]:
+    def _stage(self, stage: str, key: Key, validation: Task | None) -> tuple[int, Any, Task]:
         """Steps, how to step, and the loss of a stage."""
         if stage == "gauss-newton":
             updater = GaussNewton() if validation is None else Validated(GaussNewton(), validation)
-            return self.iterations or LONG, updater, task
+            return self.iterations or LONG, updater, self.task
         steps = ADAM_STEPS[self.choices.method]
         if self.choices.method == "adam" and self.iterations is not None:
             steps = self.iterations
@@ -234,4 +242,4 @@ class _Training:
         return steps, optax.adam(schedule), self.choices.task(self.points, key=key, resample=True)
 
 
-__all__ = ["STAGES", "result_line", "solve"]
+__all__ = ["result_line", "solve"]
