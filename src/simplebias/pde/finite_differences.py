@@ -164,16 +164,27 @@ def _sparse(matrix: scipy.sparse.csc_array, right: np.ndarray, inputs: int) -> n
     """By sparse factors, or by conjugate gradients over multigrid where factors would fill the memory."""
     definite = bool((matrix.diagonal() > 0).all()) and int(np.size(right)) > FACTORS[min(inputs, 3)]
     if definite and importlib.util.find_spec("pyamg") is not None:
-        import pyamg
-
-        rows: Any = scipy.sparse.csr_matrix(matrix)
-        rows.indices, rows.indptr = rows.indices.astype(np.int32), rows.indptr.astype(np.int32)
         norms: list[float] = []
-        levels = pyamg.ruge_stuben_solver(rows, max_coarse=50)
-        found = levels.solve(right, tol=1e-13, maxiter=60, accel="cg", residuals=norms)
+        found = coarsened(matrix).solve(right, tol=1e-13, maxiter=60, accel="cg", residuals=norms)
         if norms[-1] < 1e-10 * max(norms[0], 1e-300):
             return np.asarray(found)
     return np.asarray(scipy.sparse.linalg.spsolve(matrix, right))
+
+
+def coarsened(matrix: scipy.sparse.csc_array) -> Any:
+    """The coarser and coarser equations of a sparse matrix, by PyAMG, which must be there.
+
+    Args:
+        matrix: of `Equations`.
+
+    Returns:
+        PyAMG's solver.
+    """
+    import pyamg
+
+    rows: Any = scipy.sparse.csr_matrix(matrix)
+    rows.indices, rows.indptr = rows.indices.astype(np.int32), rows.indptr.astype(np.int32)
+    return pyamg.ruge_stuben_solver(rows, max_coarse=50)
 
 
 def _by_sines(lattice: Lattice, diffusion: float, reaction: float, right: np.ndarray) -> np.ndarray:

@@ -6,14 +6,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.sparse
 import xarray as xr
 
 from simplebias.core.errors import InputError, check_positive
 from simplebias.core.schedule import as_schedule, every
 from simplebias.core.types import Array, ArrayLike, Schedule
 from simplebias.pde.domains import Lattice
-from simplebias.pde.finite_differences import Equations, as_lattice, right_side, solve_direct
+from simplebias.pde.finite_differences import Equations, as_lattice, coarsened, right_side, solve_direct
 from simplebias.pde.problems import Problem
 from simplebias.pde.problems_elliptic import Elliptic
 from simplebias.pde.sines import all_coefficients
@@ -88,15 +87,13 @@ def hierarchy(problem: Elliptic, lattice: Lattice) -> Any:
     Raises:
         InputError: where PyAMG is not installed.
     """
+    with jax.enable_x64(True):
+        matrix = Equations(problem, lattice).matrix()
     try:
-        import pyamg
+        return coarsened(matrix)
     except ImportError as error:
         remedy = "pip install 'simplebias[pde]', or take jacobi or solve_direct."
         raise InputError("PyAMG installed for multigrid", "none", remedy) from error
-    with jax.enable_x64(True):
-        matrix = scipy.sparse.csr_matrix(Equations(problem, lattice).matrix())
-    matrix.indices, matrix.indptr = (one.astype(np.int32) for one in (matrix.indices, matrix.indptr))
-    return pyamg.ruge_stuben_solver(matrix, max_coarse=50)
 
 
 def work_per_cycle(levels: Any) -> float:
