@@ -34,6 +34,16 @@ def _pairs(size: int) -> int:
     return int(size) // 2
 
 
+def _stds(frequency_std: ArrayLike, inputs: int) -> np.ndarray:
+    """Standard deviations of frequencies, one or one for each input."""
+    stds = np.atleast_1d(frequency_std)
+    for each in stds.ravel().tolist():
+        check_positive(each, "frequency_std", zero=stds.size > 1)
+    if stds.shape not in ((1,), (inputs,)) or not stds.any():
+        raise InputError(f"one frequency_std, or one for each of {inputs} inputs, not all 0", repr(frequency_std))
+    return stds
+
+
 class FourierFeatures(eqx.Module):
     """Random Fourier features, `γ(x) = (cos 2πBx, sin 2πBx)` with frequencies B drawn once and not trained.
 
@@ -65,11 +75,7 @@ class FourierFeatures(eqx.Module):
 
     def __init__(self, inputs: int, size: int, *, frequency_std: ArrayLike, key: Key, dtype: Any = None):
         check_positive(inputs, "inputs", integer=True)
-        stds, pairs = np.atleast_1d(frequency_std), _pairs(size)
-        for each in stds.ravel().tolist():
-            check_positive(each, "frequency_std", zero=stds.size > 1)
-        if stds.shape not in ((1,), (inputs,)) or not stds.any():
-            raise InputError(f"one frequency_std, or one for each of {inputs} inputs, not all 0", repr(frequency_std))
+        stds, pairs = _stds(frequency_std, inputs), _pairs(size)
         drawn = jax.random.normal(key, (pairs, inputs), jnp.float32).astype(_default_dtype(dtype))
         self.frequencies = drawn * jnp.asarray(stds, drawn.dtype)
 

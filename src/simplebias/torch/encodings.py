@@ -3,13 +3,12 @@
 import math
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from simplebias.core.errors import InputError, check_positive
 from simplebias.core.types import ArrayLike
-from simplebias.networks.encodings import _pairs
+from simplebias.networks.encodings import _pairs, _stds
 
 
 def _phases(x: Tensor, frequencies: Tensor) -> Tensor:
@@ -62,11 +61,7 @@ class FourierFeatures(nn.Module):
     ):
         nn.Module.__init__(self)
         check_positive(inputs, "inputs", integer=True)
-        stds, pairs = np.atleast_1d(np.asarray(frequency_std, float)), _pairs(size)
-        for each in stds.ravel().tolist():
-            check_positive(each, "frequency_std", zero=stds.size > 1)
-        if stds.shape not in ((1,), (inputs,)) or not stds.any():
-            raise InputError(f"one frequency_std, or one for each of {inputs} inputs, not all 0", repr(frequency_std))
+        stds, pairs = _stds(frequency_std, inputs), _pairs(size)
         drawn = torch.randn(pairs, inputs, generator=generator, device=device, dtype=dtype)
         self.register_buffer("frequencies", drawn * torch.as_tensor(stds, device=drawn.device, dtype=drawn.dtype))
 
