@@ -5,7 +5,6 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 import torch
 from torch import nn
@@ -16,7 +15,7 @@ from simplebias.networks.initialisation import weight_std
 from simplebias.torch.activations import activation, name_of
 from simplebias.torch.chains import chain
 from simplebias.torch.encodings import FourierFeatures, PositionalEncoding
-from simplebias.torch.layers import Affine
+from simplebias.torch.layers import Affine, affine, array, tensor
 from simplebias.torch.multiscale import MultiScale
 from simplebias.torch.pictures import is_picture_net, picture_net, pictures_to_torch
 from simplebias.torch.residual import ResNet
@@ -24,11 +23,6 @@ from simplebias.torch.subspace import SubspaceNet
 
 ANY = weight_std(1.0)
 """Of weights that are filled in at once."""
-
-
-def tensor(array: Any) -> torch.Tensor:
-    """A copy of an array as a tensor on the host."""
-    return torch.tensor(np.asarray(array))
 
 
 def to_torch(network: Any) -> nn.Module:
@@ -177,6 +171,7 @@ def from_torch(module: nn.Module, *, image_shape: Sequence[int] | None = None) -
         InputError: for a module that is no such chain.
 
     Example:
+        >>> import jax.numpy as jnp
         >>> module = nn.Sequential(nn.Linear(2, 5), nn.Tanh(), nn.Linear(5, 1))
         >>> network = from_torch(module)
         >>> bool(jnp.allclose(network(jnp.ones(2)), module(torch.ones(2)).detach().numpy(), atol=1e-6))
@@ -194,22 +189,6 @@ def from_torch(module: nn.Module, *, image_shape: Sequence[int] | None = None) -
     if is_picture_net(links):
         return picture_net(links, image_shape)
     return _dense_back(links, module)
-
-
-def array(values: torch.Tensor | None) -> Any:
-    """A copy of a tensor as a JAX array, None for None."""
-    if values is None:
-        return None
-    host = values.detach().cpu()
-    return jnp.asarray((host if host.dtype == torch.float64 else host.float()).numpy().copy(), float)
-
-
-def affine(layer: Any) -> networks.Affine:
-    """A Linear or Affine as the layer of a network."""
-    factors = (getattr(layer, "multiplier", 1.0), getattr(layer, "bias_multiplier", 1.0))
-    make = lambda weight, bias: networks.Affine(weight, bias, *factors)
-    weight, bias = array(layer.weight), array(layer.bias)
-    return make(weight, bias) if weight.ndim == 2 else eqx.filter_vmap(make)(weight, bias)
 
 
 def shared(values: Sequence[Any], what: str, usual: Any) -> Any:

@@ -4,10 +4,15 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from simplebias.networks.initialisation import LayerScale
+from simplebias import networks
+from simplebias.networks.initialisation import Initialisation
+from simplebias.networks.initialisation import initialisation as find_initialisation
 
 
 class Affine(nn.Module):
@@ -95,7 +100,7 @@ def draw_(layer: Any, std: float, *, bias: bool, generator: torch.Generator | No
 
 def make_layers(
     sizes: Sequence[int],
-    scales: Sequence[LayerScale],
+    initialisation: str | Initialisation,
     *,
     output_bias: bool,
     parts: int | None,
@@ -104,7 +109,7 @@ def make_layers(
     dtype: Any,
 ) -> nn.ModuleList:
     """Layers from the inputs to the outputs, drawn as `simplebias.networks` draws them."""
-    layers = []
+    layers, scales = [], find_initialisation(initialisation).scales(sizes)
     for place, (inputs, outputs, scale) in enumerate(zip(sizes[:-1], sizes[1:], scales, strict=True)):
         last = place == len(sizes) - 2
         layer = Affine(
@@ -114,3 +119,24 @@ def make_layers(
         draw_(layer, scale.std, bias=not last, generator=generator)
         layers.append(layer)
     return nn.ModuleList(layers)
+
+
+def tensor(values: Any) -> torch.Tensor:
+    """A copy of an array as a tensor on the host."""
+    return torch.tensor(np.asarray(values))
+
+
+def array(values: torch.Tensor | None) -> Any:
+    """A copy of a tensor as a JAX array, None for None."""
+    if values is None:
+        return None
+    host = values.detach().cpu()
+    return jnp.asarray((host if host.dtype == torch.float64 else host.float()).numpy().copy(), float)
+
+
+def affine(layer: Any) -> networks.Affine:
+    """A Linear or Affine as the layer of a network."""
+    factors = (getattr(layer, "multiplier", 1.0), getattr(layer, "bias_multiplier", 1.0))
+    make = lambda weight, bias: networks.Affine(weight, bias, *factors)
+    weight, bias = array(layer.weight), array(layer.bias)
+    return make(weight, bias) if weight.ndim == 2 else eqx.filter_vmap(make)(weight, bias)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -10,8 +9,7 @@ from simplebias.core.errors import InputError, check_positive
 from simplebias.core.types import ArrayLike
 from simplebias.networks.dropping import make_dropout
 from simplebias.networks.initialisation import Initialisation
-from simplebias.networks.initialisation import initialisation as find_initialisation
-from simplebias.networks.multiscale import SCALES, _check_amplitudes, _check_scales, _check_version
+from simplebias.networks.multiscale import SCALES, _check_amplitudes, _check_scales, _check_version, _owners
 from simplebias.torch.activations import activation as make_activation
 from simplebias.torch.layers import Affine, make_layers
 
@@ -97,12 +95,11 @@ class MultiScale(nn.Module):
         else:
             self.register_buffer("scales", made)
         each = width // count if version == 2 else width
-        owner = np.minimum(np.arange(width) // (width // count), count - 1)
-        self.register_buffer("owner", torch.as_tensor(owner, device=device), persistent=False)
+        self.register_buffer("owner", torch.as_tensor(_owners(width, count), device=device), persistent=False)
         sizes = (int(inputs), *[int(each)] * int(depth), int(outputs))
         self.layers = make_layers(
-            sizes, find_initialisation(initialisation).scales(sizes), output_bias=output_bias,
-            parts=count if version == 2 else None, generator=generator, device=device, dtype=dtype,
+            sizes, initialisation, output_bias=output_bias, parts=count if version == 2 else None, generator=generator,
+            device=device, dtype=dtype,
         )  # fmt: skip
         self.activation, self.dropout = make_activation(activation), nn.Dropout(float(make_dropout(dropout).p))
 

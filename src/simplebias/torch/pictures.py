@@ -14,7 +14,7 @@ from simplebias import networks
 from simplebias.core.errors import InputError
 from simplebias.networks.normalisation import Normalised, normalise
 from simplebias.torch.activations import activation, name_of
-from simplebias.torch.layers import Affine
+from simplebias.torch.layers import Affine, affine, array, tensor
 
 POOL = 2
 """Pixels along each side of a pooled cell."""
@@ -60,7 +60,7 @@ def _convolution(layer: Any, channels: int, kernel: tuple[int, int], padding: An
     own = layer.affine if normalised else layer
     rows = np.asarray(own.effective_weight)
     weight = torch.tensor(rows.reshape(len(rows), *kernel, channels).transpose(0, 3, 1, 2).copy())
-    bias = None if own.bias is None else torch.tensor(np.asarray(own.effective_bias))
+    bias = None if own.bias is None else tensor(own.effective_bias)
     made: Any = nn.utils.skip_init(
         nn.Conv2d, channels, len(rows), kernel, padding=padding, bias=bias is not None, dtype=weight.dtype
     )
@@ -74,7 +74,7 @@ def _convolution(layer: Any, channels: int, kernel: tuple[int, int], padding: An
     stored = {"weight": layer.scale, "bias": layer.shift, "running_mean": layer.mean, "running_var": layer.variance}
     with torch.no_grad():
         for name, values in stored.items():
-            getattr(norm, name).copy_(torch.tensor(np.asarray(values)))
+            getattr(norm, name).copy_(tensor(values))
     return [made, norm]
 
 
@@ -85,13 +85,13 @@ def _channel_first(weight: Any, cells: tuple[int, int, int]) -> torch.Tensor:
 
 
 def _linear(layer: Any, turned: torch.Tensor | None) -> nn.Linear:
-    weight = torch.tensor(np.asarray(layer.effective_weight)) if turned is None else turned
+    weight = tensor(layer.effective_weight) if turned is None else turned
     options = {"bias": layer.bias is not None, "dtype": weight.dtype}
     made: Any = nn.utils.skip_init(nn.Linear, weight.shape[1], len(weight), **options)
     with torch.no_grad():
         made.weight.copy_(weight)
         if layer.bias is not None:
-            made.bias.copy_(torch.tensor(np.asarray(layer.effective_bias)))
+            made.bias.copy_(tensor(layer.effective_bias))
     return made
 
 
@@ -122,7 +122,7 @@ def picture_net(links: Sequence[nn.Module], image_shape: Sequence[int] | None) -
     if dense[0].weight.shape[1] != np.prod(cells):
         raise InputError(f"image_shape of which {dense[0].weight.shape[1]} numbers reach the dense layers", f"{shape}")
     convolutions = [tuple(_kernels(*pair) for pair in block) for block in blocks]
-    layers = [_channel_last(dense[0], cells), *(_affine(layer) for layer in dense[1:])]
+    layers = [_channel_last(dense[0], cells), *(affine(layer) for layer in dense[1:])]
     if pooled and not all(_keeps_size(convolution) for block in blocks for convolution, _ in block):
         raise InputError("convolutions with padding 1 where something is pooled", f"{first}")
     if not pooled:
@@ -209,40 +209,28 @@ def _keeps_size(convolution: nn.Conv2d) -> bool:
     raise InputError("convolutions with no padding or as much as keeps the size", f"{convolution}")
 
 
-def _array(values: torch.Tensor) -> Any:
-    host = values.detach().cpu()
-    return jnp.asarray((host if host.dtype == torch.float64 else host.float()).numpy().copy(), float)
-
-
-def _affine(layer: Any) -> networks.Affine:
-    bias = None if layer.bias is None else _array(layer.bias)
-    return networks.Affine(
-        _array(layer.weight), bias, getattr(layer, "multiplier", 1.0), getattr(layer, "bias_multiplier", 1.0)
-    )
-
-
 def _channel_last(layer: Any, cells: tuple[int, int, int]) -> networks.Affine:
     """The first dense layer, its columns in the order of flat pictures."""
     height, width, channels = cells
-    plain = _affine(layer)
+    plain = affine(layer)
     turned = plain.weight.reshape(-1, channels, height, width).transpose(0, 2, 3, 1).reshape(len(plain.weight), -1)
     return networks.Affine(turned, plain.bias, plain.multiplier, plain.bias_multiplier)
 
 
 def _kernels(convolution: nn.Conv2d, norm: nn.BatchNorm2d | None) -> Any:
     """A convolution as rows, with its normalisation as it evaluates."""
-    rows = _array(convolution.weight).transpose(0, 2, 3, 1).reshape(convolution.out_channels, -1)
-    bias = jnp.zeros(len(rows), rows.dtype) if convolution.bias is None else _array(convolution.bias)
+    rows = array(convolution.weight).transpose(0, 2, 3, 1).reshape(convolution.out_channels, -1)
+    bias = jnp.zeros(len(rows), rows.dtype) if convolution.bias is None else array(convolution.bias)
     if norm is None:
         return networks.Affine(rows, bias)
     if norm.running_mean is None or norm.running_var is None:
         raise InputError("a BatchNorm2d that keeps statistics", f"{norm}")
     ones = jnp.ones(len(rows), rows.dtype)
     made = normalise(networks.Affine(rows, None)).with_statistics(
-        _array(norm.running_mean) - bias, _array(norm.running_var)
+        array(norm.running_mean) - bias, array(norm.running_var)
     )
-    scale = ones if norm.weight is None else _array(norm.weight)
-    shift = 0 * ones if norm.bias is None else _array(norm.bias)
+    scale = ones if norm.weight is None else array(norm.weight)
+    shift = 0 * ones if norm.bias is None else array(norm.bias)
     return Normalised(made.affine, scale, shift, made.statistics, norm.eps)
 
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from simplebias.core.errors import check_positive
+from simplebias.networks.dropping import make_dropout
 from simplebias.networks.initialisation import Initialisation
-from simplebias.networks.initialisation import initialisation as find_initialisation
 from simplebias.torch.activations import activation as make_activation
 from simplebias.torch.layers import make_layers
 
@@ -29,7 +29,7 @@ class ResNet(nn.Module):
         dtype: of the weights.
 
     Raises:
-        InputError: for sizes or names that cannot be used.
+        InputError: for sizes, names or rates that cannot be used.
 
     Example:
         >>> ResNet(3, 1, 18, 5)(torch.rand(4, 3)).shape
@@ -57,10 +57,9 @@ class ResNet(nn.Module):
         sizes = (int(inputs), *[int(width)] * int(depth), int(outputs))
         self.activation_name = activation
         self.layers = make_layers(
-            sizes, find_initialisation(initialisation).scales(sizes), output_bias=output_bias, parts=None,
-            generator=generator, device=device, dtype=dtype,
+            sizes, initialisation, output_bias=output_bias, parts=None, generator=generator, device=device, dtype=dtype,
         )  # fmt: skip
-        self.activation, self.dropout = make_activation(activation), nn.Dropout(float(dropout))
+        self.activation, self.dropout = make_activation(activation), nn.Dropout(float(make_dropout(dropout).p))
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs `(..., outputs)` at points `(..., inputs)`."""
