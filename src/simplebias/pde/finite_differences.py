@@ -19,7 +19,7 @@ from simplebias.core.types import Array, ArrayLike, Output, Point
 from simplebias.pde.domains import Box, Lattice
 from simplebias.pde.problems import Constant, Field, Problem
 from simplebias.pde.problems_elliptic import Elliptic
-from simplebias.pde.sampling import host_points
+from simplebias.pde.sampling import host_values
 
 FACTORS = {1: 10**9, 2: 300_000, 3: 20_000}
 """Unknowns up to which sparse factors are taken, by the number of inputs."""
@@ -72,9 +72,7 @@ class LatticeSolution(eqx.Module):
         Raises:
             InputError: for points of another number of inputs.
         """
-        where = host_points(points, self.box.inputs)
-        with jax.enable_x64(True):
-            return np.asarray(jax.jit(jax.vmap(self))(where))
+        return host_values(self, points, self.box.inputs)
 
 
 def _lagrange(place: Array, order: int) -> Array:

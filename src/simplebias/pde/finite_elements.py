@@ -17,7 +17,7 @@ from simplebias.core.errors import InputError, check_positive
 from simplebias.core.types import Array, ArrayLike, Float, Int, Output, Point
 from simplebias.pde.problems import Field, Problem
 from simplebias.pde.problems_elliptic import Elliptic
-from simplebias.pde.sampling import host_points
+from simplebias.pde.sampling import host_values
 from simplebias.pde.triangulation import Outline, triangulate
 
 LOOKS = 4000
@@ -94,14 +94,7 @@ class FiniteElements(eqx.Module):
         Raises:
             InputError: for points of another number of inputs.
         """
-        where = host_points(points, 2)
-        with jax.enable_x64(True):
-            return np.asarray(_many(self, jnp.asarray(where)))
-
-
-@eqx.filter_jit
-def _many(solution: FiniteElements, points: Array) -> Array:
-    return jax.vmap(solution)(points)
+        return host_values(self, points, 2)
 
 
 def finite_elements(

@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 from scipy.special import ndtri
 
 from simplebias.core.errors import InputError, check_choice, check_positive, is_traced
-from simplebias.core.types import Array, ArrayLike, Int, Key, Points
+from simplebias.core.types import Array, ArrayLike, Int, Key, Point, Points
 
 METHODS = ("sobol", "halton", "uniform")
 """How the unit cube is filled: two low-discrepancy sequences, scrambled, or independent uniform numbers."""
@@ -250,6 +251,30 @@ def host_points(points: ArrayLike, inputs: int) -> np.ndarray:
     if not np.isfinite(rows).all():
         raise InputError("finite points", f"{int((~np.isfinite(rows)).any(axis=1).sum())} rows with NaN or infinity")
     return rows
+
+
+def host_values(function: Callable[[Point], Array], points: ArrayLike, inputs: int) -> np.ndarray:
+    """A function of one point at many, in float64 on the host whatever JAX is set to.
+
+    Args:
+        function: of one point; compiled once for each number of points, where it is the same or a module alike.
+        points: `(points, inputs)`, or `(points,)` for one input.
+        inputs: how many there are to be.
+
+    Returns:
+        What it gives, with a leading axis of points.
+
+    Raises:
+        InputError: as for `host_points`.
+    """
+    where = host_points(points, inputs)
+    with jax.enable_x64(True):
+        return np.asarray(_mapped(function, jnp.asarray(where)))
+
+
+@eqx.filter_jit
+def _mapped(function: Callable[[Point], Array], points: Array) -> Array:
+    return jax.vmap(function)(points)
 
 
 def _sequence(method: str, coordinates: int, key: Key) -> Callable[[int], np.ndarray]:
