@@ -56,6 +56,7 @@ def test_each_round_adds_what_the_residual_lacks(monkeypatch, key):
     assert [one["scales"] for one in asked] == [(2.0,), (2.0, 128.0), (2.0, 128.0)]
     assert [one["budget"] for one in asked] == [10, 10, 10]
     assert isinstance(asked[1]["network"], Sum)
+    assert asked[0]["reference"] is asked[1]["reference"]  # found once for all
     assert run.data["step"].values.tolist() == [0, 1, 2, 3, 4, 5, 6]
     assert run.data["seconds"].values.tolist() == [1, 2, 3, 5, 6, 8, 9]
     assert run.provenance["solve"]["scales_by_round"] == [[2.0], [128.0]]

@@ -83,6 +83,7 @@ def test_each_case_gets_its_options_and_baselines_come_once(monkeypatch):
         ("multi-scale", 3, True),
         ("plain", 3, False),
     ]
+    assert asked[0]["reference"] is asked[1]["reference"]  # found once for all
     with pytest.raises(InputError, match="network in both, case 'plain'"):
         compare(problem, cases={"plain": {"network": "plain"}}, network="plain", key=jax.random.key(0))
     with pytest.raises(InputError, match="at least one case"):

@@ -15,8 +15,9 @@ from simplebias.core.types import RECORD, Array, ArrayLike, Key, Network, Output
 from simplebias.pde import HardBoundary, Problem
 from simplebias.solving.ending import result_line
 from simplebias.solving.networks import PARAMETERS, small_network
+from simplebias.solving.references import find_reference
 from simplebias.solving.residual_scales import added_scales
-from simplebias.solving.solve import solve
+from simplebias.solving.solve import named_problem, solve
 from simplebias.solving.summary import summarise
 
 SHARE = 0.6
@@ -120,10 +121,7 @@ def solve_adaptively(
     """
     check_positive(rounds, "rounds", integer=True)
     check_positive(budget, "budget")
-    if isinstance(problem, str):
-        from simplebias.pde import ready
-
-        problem = ready(problem)
+    problem, name = named_problem(problem)
     inputs = problem.domain.inputs
     size = int(SHARE * PARAMETERS.get(inputs, 1400)) if parameters is None else parameters
     low, high = problem.domain.bounds
@@ -131,6 +129,8 @@ def solve_adaptively(
         (float(f"{2 / np.max(np.subtract(high, low)):.3g}"),) if scales is None else tuple(np.ravel(scales).tolist())
     )
     added, runs, network = [first], [], None
+    with jax.enable_x64(True):
+        options["reference"] = find_reference(problem, options.get("reference", "auto"))
     for place in range(rounds):
         begun, looked, drawn = jax.random.split(jax.random.fold_in(key, place), 3)
         every = tuple(sorted({one for part in added for one in part}))
@@ -146,18 +146,18 @@ def solve_adaptively(
             if missing:
                 network = grown(network, small_network(inputs, missing, parameters=size, key=drawn))
                 added.append(missing)
-    run = _joined(runs, added)
+    run = _joined(runs, added, name)
     if out is not None:
         run.save(out)
     return run
 
 
-def _joined(runs: list[Run], added: list[tuple[float, ...]]) -> Run:
+def _joined(runs: list[Run], added: list[tuple[float, ...]], name: str | None) -> Run:
     """The last run with the records of all, time and steps going on."""
     last, first = runs[-1], runs[0]
     parts, steps, seconds = [], 0, 0.0
     for run in runs:
-        kept = [name for name, array in run.data.data_vars.items() if any(map(is_record, array.dims))]
+        kept = [one for one, array in run.data.data_vars.items() if any(map(is_record, array.dims))]
         part = run.data[kept]
         part = part.assign_coords(
             step=(RECORD, part["step"].values + steps, part["step"].attrs),
@@ -167,7 +167,7 @@ def _joined(runs: list[Run], added: list[tuple[float, ...]]) -> Run:
         steps, seconds = steps + run.step, seconds + float(run.provenance["solve"]["seconds"])
     data = last.data.drop_dims(RECORD).merge(xr.concat(parts, RECORD, combine_attrs="override"), compat="override")
     if "baseline_error" in first.data:
-        ways = first.data[[name for name in first.data.data_vars if str(name).startswith("baseline_")]].copy(deep=True)
+        ways = first.data[[one for one in first.data.data_vars if str(one).startswith("baseline_")]].copy(deep=True)
         ways["baseline_error"][0] = float(last.data["relative_l2"])
         ways["baseline_seconds"][0] = seconds
         ways["baseline_parameters"][0] = last.provenance["solve"]["parameters"]
@@ -178,7 +178,7 @@ def _joined(runs: list[Run], added: list[tuple[float, ...]]) -> Run:
     made = last.provenance["solve"] | {"seconds": seconds, "scales_by_round": [list(part) for part in added]}
     run.provenance["solve"] = made | {
         "notes": [*made.get("notes", ()), note],
-        "ready": first.provenance["solve"]["ready"],
+        "ready": name,
     }
     run.provenance["solve"]["line"] = result_line(run)
     run.provenance["summary"] = summarise(run)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import xarray as xr
 
@@ -11,7 +12,8 @@ from simplebias.core.errors import InputError, Outcome
 from simplebias.core.run import Run, provenance
 from simplebias.core.types import CASE, FREQUENCY, OUTPUT, POINT, Key
 from simplebias.pde import Problem
-from simplebias.solving.solve import solve
+from simplebias.solving.references import find_reference
+from simplebias.solving.solve import named_problem, solve
 from simplebias.solving.summary import (
     FIGURES,
     capital,
@@ -72,6 +74,9 @@ def compare(
         if twice := sorted(own.keys() & options.keys()):
             raise InputError("options of a case or of all", f"{', '.join(twice)} in both, case {name!r}")
     asked = options.pop("baselines", True)
+    if not any("reference" in own for own in chosen.values()):
+        with jax.enable_x64(True):
+            options["reference"] = find_reference(named_problem(problem)[0], options.get("reference", "auto"))
     runs = {
         name: solve(problem, key=key, baselines=asked and place == 0, **options, **own)
         for place, (name, own) in enumerate(chosen.items())

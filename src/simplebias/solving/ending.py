@@ -83,7 +83,7 @@ def store(
         reference: what it is held against.
         described: the specification.
         baselines: whether methods without training are run.
-        began: when `solve` was called.
+        began: when `solve` began with the network, the reference found.
         key: randomness of what is measured.
         out: the folder, or None.
 
@@ -93,7 +93,7 @@ def store(
     choices, network = ended.choices, ended.runs[-1].network
     drawn, validated, featured = jax.random.split(key, 3)
     data = _joined(ended, began)
-    seconds = time.time() - began - reference.seconds
+    seconds = time.time() - began
     converged, check = _converged(ended, data, validated)
     data = data.merge(_values(ended, reference))
     data = with_power(data.assign(_figures(ended, reference)), ended.looks, choices.problem)

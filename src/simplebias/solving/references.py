@@ -40,7 +40,7 @@ def find_reference(problem: Problem, wanted: Any = "auto") -> Reference:
 
     Args:
         problem: what is solved.
-        wanted: `auto`, None for the exact one only, or a function of one point.
+        wanted: `auto`, None for the exact one only, a function of one point, or a reference that was found before.
 
     Returns:
         The reference, without a solution where none can be had.
@@ -48,6 +48,8 @@ def find_reference(problem: Problem, wanted: Any = "auto") -> Reference:
     Raises:
         InputError: for a reference that is no function.
     """
+    if isinstance(wanted, Reference):
+        return wanted
     if callable(wanted):
         return Reference(wanted, "given")
     if wanted not in ("auto", None):

@@ -76,7 +76,7 @@ def solve(
         points: inside, for each step; by default as many as the parameters ask for.
         budget: seconds of wall-clock time for the training, compiling included; references and baselines are beside.
         iterations: steps of Gauss-Newton, or of Adam alone, after which to stop earlier.
-        reference: `auto`, None to have only an exact solution, or a function of one point.
+        reference: `auto`, None to have only an exact solution, a function of one point, or what `find_reference` found.
         baselines: whether methods without training are run as well.
         key: randomness of network and points.
         out: a new or empty folder to keep the run in.
@@ -107,13 +107,13 @@ def solve(
         True
     """
     check_positive(budget, "budget")
-    problem, ready = _as_problem(problem)
+    problem, ready = named_problem(problem)
     for number, name in ((points, "points"), (iterations, "iterations")):
         if number is not None:
             check_positive(number, name, integer=True)
-    began = time.time()
     with jax.enable_x64(True):
         found = find_reference(problem, reference)
+        began = time.time()
         options: dict[str, Any] = {"network": network, "parameters": parameters, "scales": scales}
         options |= {"loss": loss, "boundary": boundary, "method": method}
         keys = jax.random.split(key, 4)
@@ -123,11 +123,22 @@ def solve(
         described = training.describe(ready, options)
         if out is not None:
             _claim(Path(out), described, resume)
-        ended = training.go(began + found.seconds + float(budget))
+        ended = training.go(began + float(budget))
         return store(ended, found, described, baselines=baselines, began=began, key=keys[3], out=out)
 
 
-def _as_problem(problem: Problem | str) -> tuple[Problem, str | None]:
+def named_problem(problem: Problem | str) -> tuple[Problem, str | None]:
+    """A problem, and its name where it is a ready one that was asked for by name.
+
+    Args:
+        problem: itself or its name.
+
+    Returns:
+        Both; None for the name of a problem that was given itself.
+
+    Raises:
+        InputError: for a name that is not known, or what is no problem.
+    """
     if isinstance(problem, Problem):
         return problem, None
     if not isinstance(problem, str):
