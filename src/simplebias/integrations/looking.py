@@ -138,9 +138,7 @@ class Book:
         """
         while self.pending and (until is None or time.perf_counter() < until):
             look = self.pending.pop(0)
-            wanted = {
-                name: slot.dimension for name, slot in self.slots.items() if look.step in slot.steps
-            }  # fmt: skip
+            wanted = {name: slot.dimension for name, slot in self.slots.items() if look.step in slot.steps}
             self._keep(look.step, self._measured(look, wanted))
         return not self.pending
 

@@ -3,7 +3,7 @@
 import contextlib
 import random
 import sys
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 import numpy as np
@@ -134,7 +134,7 @@ def _eager() -> contextlib.AbstractContextManager:
 
 def size_of(inputs: Any) -> int:
     """Rows of inputs: a tensor, several, or tensors by name."""
-    return len(next(_tensors(inputs)))
+    return len(tensors_of(inputs)[0])
 
 
 def taken(inputs: Any, rows: Any) -> Any:
@@ -151,10 +151,11 @@ def mapped(inputs: Any, change: Callable[[torch.Tensor], Any]) -> Any:
     return change(inputs)
 
 
-def _tensors(inputs: Any) -> Iterator[torch.Tensor]:
+def tensors_of(inputs: Any) -> list[torch.Tensor]:
+    """The tensors of inputs, one by one."""
     if isinstance(inputs, Mapping):
-        inputs = tuple(inputs.values())
-    yield from inputs if isinstance(inputs, tuple | list) else (inputs,)
+        return list(inputs.values())
+    return list(inputs) if isinstance(inputs, tuple | list) else [inputs]
 
 
 def call(model: nn.Module, inputs: Any) -> Any:

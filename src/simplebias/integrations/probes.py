@@ -11,7 +11,7 @@ from torch import nn
 from simplebias.core.errors import InputError, as_array, as_points, as_values, check_choice
 from simplebias.data import Sample, complete
 from simplebias.frequency.sampling import host_array
-from simplebias.integrations.modules import mapped, size_of, taken
+from simplebias.integrations.modules import mapped, size_of, taken, tensors_of
 from simplebias.observation.preparation import Prepared
 
 KINDS = ("auto", "values", "logits", "probabilities")
@@ -120,7 +120,7 @@ def make_probes(
         if len(some) < len(one)
     ]
     place = np.concatenate([one[some] for one, some in zip(where, rows, strict=True)])
-    pictures = _each(joined)[0].ndim > 2 or place.shape[1] > WIDE
+    pictures = tensors_of(joined)[0].ndim > 2 or place.shape[1] > WIDE
     sample = _sample(type(model).__name__, place, wanted, found, outputs.shape[1], names, pictures)
     return Probes(joined, _prepared(sample, len(rows[0]), notes), found)
 
@@ -141,16 +141,10 @@ def as_inputs(points: Any, model: nn.Module, name: str) -> Any:
     if not isinstance(points, Mapping | tuple):
         points = np.asarray(points) if isinstance(points, list) else points
     made = mapped(points, tensor)
-    sizes = {len(one) for one in _each(made)}
+    sizes = {len(one) for one in tensors_of(made)}
     if len(sizes) != 1:
         raise InputError(f"{name} with equally many rows", f"{sorted(sizes)}")
     return made
-
-
-def _each(inputs: Any) -> list[torch.Tensor]:
-    if isinstance(inputs, Mapping):
-        return list(inputs.values())
-    return list(inputs) if isinstance(inputs, tuple) else [inputs]
 
 
 def _joined(first: Any, second: Any) -> Any:
@@ -170,12 +164,12 @@ def _coordinates(inputs: list[Any], given: Any) -> list[np.ndarray]:
         if len(whole) != sum(sizes):
             raise InputError(f"coordinates of {sum(sizes)} points", f"{len(whole)} rows")
     else:
-        floats = [[one.flatten(1) if one.ndim > 1 else one[:, None] for one in _each(x) if one.is_floating_point()]
+        floats = [[one.flatten(1) if one.ndim > 1 else one[:, None] for one in tensors_of(x) if one.is_floating_point()]
                   for x in inputs]  # fmt: skip
         if floats[0]:
             whole = np.concatenate([torch.cat(one, 1).double().numpy() for one in floats])
         else:
-            whole = _spread_out(np.concatenate([_each(one)[0].flatten(1).numpy() for one in inputs]))
+            whole = _spread_out(np.concatenate([tensors_of(one)[0].flatten(1).numpy() for one in inputs]))
     return np.split(whole, np.cumsum(sizes)[:-1])
 
 

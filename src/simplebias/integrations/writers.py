@@ -218,30 +218,28 @@ def pictures(run: Run) -> dict[str, np.ndarray]:
     """
     made, data = {}, run.data.isel(seed=0)
     if "band_error" in data:
-        made["band_error"] = heat(data["band_error"].transpose(BAND, RECORD).values[::-1], 0.0, 1.0)
+        made["band_error"] = heat(data["band_error"].transpose(BAND, RECORD).values[::-1])
     if "effective_neurons" in data:
         array = data["effective_neurons"].sel(threshold=THRESHOLD, method="nearest")
         counts = array.transpose(LAYER, record_dimension(run.data, "effective_neurons")).values
-        made["effective_neurons"] = heat(counts / np.maximum(counts[:, :1], 1), 0.0, 1.0)
+        made["effective_neurons"] = heat(counts / np.maximum(counts[:, :1], 1))
     return made
 
 
-def heat(values: np.ndarray, low: float, high: float) -> np.ndarray:
+def heat(values: np.ndarray) -> np.ndarray:
     """A heat map: a cell for each number, grey where there is none.
 
     Args:
-        values: `(rows, columns)`.
-        low: what is drawn darkest.
-        high: what is drawn brightest.
+        values: `(rows, columns)`, from 0, drawn darkest, to 1, drawn brightest.
 
     Returns:
         `(height, width, 3)` bytes.
 
     Example:
-        >>> heat(np.array([[0.0, 1.0]]), 0.0, 1.0)[0, [0, -1]].tolist()
+        >>> heat(np.array([[0.0, 1.0]]))[0, [0, -1]].tolist()
         [[68, 1, 84], [253, 231, 37]]
     """
-    place = np.clip((np.nan_to_num(values) - low) / (high - low), 0, 1) * (len(COLOURS) - 1)
+    place = np.clip(np.nan_to_num(values), 0, 1) * (len(COLOURS) - 1)
     lower = np.minimum(place.astype(int), len(COLOURS) - 2)
     share = (place - lower)[..., None]
     colours = (1 - share) * COLOURS[lower] + share * COLOURS[lower + 1]
