@@ -1,5 +1,6 @@
 """Watch a PyTorch model in any training loop: two lines in, a Run and a report out, and the training stays the same."""
 
+import dataclasses
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -159,7 +160,7 @@ class Watch:
     def _begin(self) -> None:
         model, (points, values, kind, validation, coordinates, limit, names) = self._model, self._given
         with untouched(model):
-            _wake(model, points)
+            _check_shapes(model)
             self._probes = make_probes(
                 model, points, values, lambda inputs: evaluated(model, inputs, self._read),
                 kind=kind, validation=validation, coordinates=coordinates, limit=limit, names=names,
@@ -168,14 +169,16 @@ class Watch:
             drawn = self._drawn_name = self._drawn_layer(layers)
             shown = linked(model, layers, self._probes.inputs)
             # only the drawn layer is shown with what reads it: others would be copied for nothing
-            self._layers = tuple(one if one.name == drawn else _without_reader(one) for one in shown)
+            self._layers = tuple(one if one.name == drawn else dataclasses.replace(one, reader=None) for one in shown)
             outputs = evaluated(model, self._probes.inputs, self._read)
-        self._double = outputs.dtype == np.float64
+            self._double = outputs.dtype == np.float64
+            weights = weights_of(self._layers, double=self._double)
+        look = Look(0, self._probes.measured(outputs), weights, float("nan"))
         often, rarely, seldom, total = plan(self._steps)
         with precision(self._double):
             instruments = choose_for_outputs(self._probes.prepared, often, rarely, window=self._window)
             self._book = Book(instruments, self._neuron_records(drawn, rarely, seldom), total, self._double)
-            self._book.open(self._seen(0), self._out, self._provenance())
+            self._book.open(look, self._out, self._provenance())
         self._tell(-1)
 
     def _drawn_layer(self, layers: Sequence[Layer]) -> str:
@@ -203,14 +206,14 @@ class Watch:
         records["cosine_similarity"] = Record(cosine_similarity_measure(drawn, limit=DRAWN_NEURONS), at=seldom)
         return records
 
-    def _seen(self, step: int) -> Look:
-        assert self._book is not None
+    def _seen(self, *, weighed: bool) -> Look:
+        """What there is to see now, the weights where they are wanted."""
         with untouched(self._model):
             outputs = self._probes.measured(evaluated(self._model, self._probes.inputs, self._read))
-            weights = weights_of(self._layers, double=self._double) if self._book.weighs(step) else ()
+            weights = weights_of(self._layers, double=self._double) if weighed else ()
         loss = self._loss.detach() if isinstance(self._loss, torch.Tensor) else self._loss
         loss = float("nan") if loss is None else float(loss)
-        return Look(step, outputs, weights, loss)
+        return Look(self._step, outputs, weights, loss)
 
     def _guarded(self, act: Callable[[], None]) -> None:
         """Do something in the loop whose failure is not to end the user's training."""
@@ -228,7 +231,7 @@ class Watch:
         book, began = self._book, time.perf_counter()
         assert book is not None
         self._next = book.next_after(self._step)
-        book.add(self._seen(self._step))
+        book.add(self._seen(weighed=book.weighs(self._step)))
         now = time.perf_counter()
         spent = self.seconds["loop"] + now - began
         left = self._overhead * (now - self._entered) - spent
@@ -269,7 +272,7 @@ class Watch:
         if not self._broken and (self._step > recorded or not book.is_whole(self._step)):
             self._next = np.iinfo(np.int64).max
             try:
-                look = self._final_look()
+                look = self._seen(weighed=True)
             except Exception as fault:
                 self._broken = f"{type(fault).__name__}: {fault}"
         last = look or (book.pending[-1] if book.pending else None)
@@ -280,12 +283,6 @@ class Watch:
             self.run = book.close(look, outcome)
             self._tell(first)
             self._finish(self.run)
-
-    def _final_look(self) -> Look:
-        with untouched(self._model):
-            weights = weights_of(self._layers, double=self._double)
-        seen = self._seen(self._step)
-        return Look(seen.step, seen.outputs, weights, seen.loss)
 
     def _finish(self, run: Run) -> None:
         widths = [len(layer.read()[0]) for layer in self._layers]
@@ -330,11 +327,7 @@ class Watch:
         return made
 
 
-def _without_reader(layer: Layer) -> Layer:
-    return Layer(layer.name, layer.read, layer.module, layer.activation)
-
-
-def _wake(model: nn.Module, points: Any) -> None:
+def _check_shapes(model: nn.Module) -> None:
     """Refuse layers whose sizes are still to be found out by a first call."""
     lazy = [name for name, weight in model.named_parameters() if isinstance(weight, nn.UninitializedParameter)]
     if lazy:
