@@ -4,6 +4,7 @@ Quadratic elements on triangles whose sides follow the boundary, by scikit-fem; 
 error is estimated to be large until the solution hardly changes.
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -141,11 +142,12 @@ def finite_elements(
     mesh, before, change = mesher.first(float(size)), None, np.inf
     while True:
         basis, u = mesher.solve(mesh)
-        here = _as_solution(basis, u, change).values(looks)
+        solution = _as_solution(basis, u, change)
+        here = solution.values(looks)
         if before is not None:
             change = float(np.sqrt(np.mean((here - before) ** 2) / max(np.mean(here**2), 1e-300)))
         if change < tolerance:
-            return _as_solution(basis, u, change)
+            return dataclasses.replace(solution, change=change)
         before, mesh = here, mesher.finer(mesh, basis, u)
         if mesh.nvertices + mesh.nfacets > largest:
             got = f"a change of {change:.2g} at {len(u)} unknowns"
@@ -158,9 +160,8 @@ class _Mesher:
 
     def __init__(self, problem: Elliptic, outline: Outline):
         self.problem, self.outline = problem, outline
-        with jax.enable_x64(True):
-            fields = (problem.diffusion, problem.reaction, problem.source, problem.boundary)
-            self.fields = [_compiled(one) for one in fields]
+        fields = (problem.diffusion, problem.reaction, problem.source, problem.boundary)
+        self.fields = [_compiled(one) for one in fields]
 
     def first(self, size: float) -> Any:
         """Triangles of about a size."""
