@@ -10,8 +10,7 @@ from simplebias.core.run import Run
 from simplebias.pde import Box, Elliptic, Helmholtz, Poisson, square_with_discs
 from simplebias.solving import load_solution, result_line, solve
 from simplebias.solving.choices import choose
-from simplebias.solving.looks import ROUND, bands, places, seconds_since
-from simplebias.solving.looks import _Spectra as Spectra
+from simplebias.solving.looks import ROUND, Spectra, bands, places, seconds_since
 from simplebias.solving.networks import parameter_count, small_network
 from simplebias.solving.references import find_reference
 

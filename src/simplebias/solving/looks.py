@@ -113,7 +113,7 @@ def bands(places: Places, problem: Problem) -> tuple[np.ndarray, np.ndarray]:
     return number[found], middles[: len(used)]
 
 
-class _Spectra(eqx.Module):
+class Spectra(eqx.Module):
     """Power of values on a lattice in bands of frequency, with Hann's window, zero outside of the domain.
 
     Args:
@@ -137,6 +137,20 @@ class _Spectra(eqx.Module):
         return jnp.zeros(self.count + 1, spectrum.dtype).at[self.band.ravel()].add(spectrum.ravel())[:-1]
 
 
+def spectra_of(problem: Problem, places: Places) -> tuple[Spectra, np.ndarray]:
+    """Power in bands of values at the points of a lattice of looks, and the middles of the bands.
+
+    Args:
+        problem: with the domain.
+        places: on a lattice.
+
+    Returns:
+        What tells the power, and `(bands,)` in cycles per unit.
+    """
+    band, middles = bands(places, problem)
+    return Spectra(jnp.asarray(places.index), jnp.asarray(band), len(middles)), middles
+
+
 def records(problem: Problem, places: Places, at: Schedule) -> dict[str, Record]:
     """What is recorded besides the loss: errors against the reference, on the boundary, by frequency, and the clock.
 
@@ -149,32 +163,29 @@ def records(problem: Problem, places: Places, at: Schedule) -> dict[str, Record]
         Records by name; without a reference those of the boundary and the clock.
     """
     found = {"clock": Measure(_clock, unit="ms", description="wall clock")}
-    largest = 1.0
+    shown, largest = {"panel": "error", "scale": "log", "section": "Loss"}, 1.0
     if places.exact is not None:
         size = float(np.linalg.norm(places.exact)) or 1.0
         largest = max(float(np.abs(places.exact).max()), float(np.abs(places.given).max())) or 1.0
-        shown = {"panel": "error", "scale": "log", "section": "Loss", "long_name": "relative L2 error"}
         found["error"] = Measure(
             Partial(_error, jnp.asarray(places.exact), jnp.asarray(size)),
             unit="1",
             description="error in the mean square at the points of the lattice, over the reference",
-            attributes=shown,
+            attributes=shown | {"long_name": "relative L2 error"},
         )
         if places.index is not None:
             found["frequency_error"] = _by_frequency(problem, places)
-    shown = {"panel": "error", "scale": "log", "section": "Loss", "long_name": "boundary error"}
     found["boundary_error"] = Measure(
         Partial(_edge_error, jnp.asarray(places.given), jnp.asarray(largest)),
         unit="1",
         description="largest error on the boundary, over the largest value of the reference",
-        attributes=shown,
+        attributes=shown | {"long_name": "boundary error"},
     )
     return {name: Record(measure, at=at) for name, measure in found.items()}
 
 
 def _by_frequency(problem: Problem, places: Places) -> Measure:
-    band, middles = bands(places, problem)
-    spectra, exact = _Spectra(jnp.asarray(places.index), jnp.asarray(band), len(middles)), jnp.asarray(places.exact)
+    (spectra, middles), exact = spectra_of(problem, places), jnp.asarray(places.exact)
     size = jnp.sqrt(spectra.power(exact))
     return Measure(
         Partial(_frequency_error, spectra, exact, jnp.maximum(size, 1e-12 * size.max())),
@@ -194,7 +205,7 @@ def _edge_error(given: Array, largest: Array, snapshot: Snapshot) -> Scalar:
     return jnp.abs(snapshot.outputs[-len(given) :, 0] - given).max() / largest
 
 
-def _frequency_error(look: "_Spectra", exact: Array, size: Array, snapshot: Snapshot) -> Array:
+def _frequency_error(look: Spectra, exact: Array, size: Array, snapshot: Snapshot) -> Array:
     return jnp.sqrt(look.power(snapshot.outputs[: len(exact), 0] - exact))[: len(size)] / size
 
 

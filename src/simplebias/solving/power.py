@@ -6,13 +6,13 @@ import xarray as xr
 
 from simplebias.core.types import FREQUENCY
 from simplebias.pde import Problem
-from simplebias.solving import looks
+from simplebias.solving.looks import Places, spectra_of
 
 FAINT = 1e-10
 """Power, over the largest, below which a relative error is rounding over rounding."""
 
 
-def with_power(data: xr.Dataset, places: looks.Places, problem: Problem) -> xr.Dataset:
+def with_power(data: xr.Dataset, places: Places, problem: Problem) -> xr.Dataset:
     """Data with the power of the reference along `frequency`, errors where it has none left out.
 
     Args:
@@ -27,9 +27,7 @@ def with_power(data: xr.Dataset, places: looks.Places, problem: Problem) -> xr.D
     """
     if "error_by_frequency" not in data or places.index is None or places.exact is None:
         return data
-    band, middles = looks.bands(places, problem)
-    spectra = looks._Spectra(jnp.asarray(places.index), jnp.asarray(band), len(middles))
-    power = np.asarray(spectra.power(jnp.asarray(places.exact)), float)
+    power = np.asarray(spectra_of(problem, places)[0].power(jnp.asarray(places.exact)), float)
     error = data["error_by_frequency"].where(power >= FAINT * power.max(initial=0.0)).assign_attrs(
         data["error_by_frequency"].attrs | {"long_name": "relative error", "role": "network"}
     )  # fmt: skip
