@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from simplebias.core.errors import InputError
+from simplebias.core.snapshot import count_parameters
 from simplebias.fitting import begun, choose_frequencies, find_waves, grown, sines_at
-from simplebias.fitting.networks import count_weights, plain_width, sines_of_scales
+from simplebias.fitting.networks import plain_width, sines_of_scales
 from simplebias.frequency import check_scales
 from simplebias.networks import MLP
 
@@ -83,8 +84,8 @@ def test_scales_multiply_the_first_layer():
 @pytest.mark.parametrize("depth", [1, 2, 4])
 def test_the_plain_network_has_as_many_weights(depth):
     width = plain_width(5000, 2, 3, depth)
-    per_neuron = count_weights(MLP(2, 3, width + 1, depth, key=jax.random.key(0)))
-    weights = count_weights(MLP(2, 3, width, depth, key=jax.random.key(0)))
+    per_neuron = count_parameters(MLP(2, 3, width + 1, depth, key=jax.random.key(0)))
+    weights = count_parameters(MLP(2, 3, width, depth, key=jax.random.key(0)))
     assert abs(weights - 5000) <= per_neuron - weights
 
 

@@ -7,11 +7,12 @@ import pytest
 
 from simplebias.core.errors import InputError, Outcome
 from simplebias.core.run import Run
+from simplebias.core.snapshot import count_parameters
 from simplebias.pde import Box, Elliptic, Helmholtz, Poisson, square_with_discs
 from simplebias.solving import load_solution, result_line, solve
 from simplebias.solving.choices import choose
 from simplebias.solving.looks import ROUND, Spectra, bands, places, seconds_since
-from simplebias.solving.networks import parameter_count, small_network
+from simplebias.solving.networks import small_network
 from simplebias.solving.references import find_reference
 
 TURN = 2 * np.pi
@@ -94,7 +95,7 @@ def test_what_is_left_open_is_decided_by_the_problem(key):
 def test_networks_have_the_size_asked_for(kind, key):
     for inputs, count in ((1, 700), (2, 1200), (10, 1400)):
         network = small_network(inputs, (1.0, 3.0), kind=kind, parameters=count, key=key)
-        assert abs(parameter_count(network) / count - 1) < 0.05
+        assert abs(count_parameters(network) / count - 1) < 0.05
 
 
 @pytest.mark.usefixtures("float64")

@@ -11,7 +11,7 @@ import numpy as np
 
 from simplebias.condensation.bounds import Edit, output_bound
 from simplebias.core.errors import InputError, as_points, check_positive
-from simplebias.core.snapshot import evaluate
+from simplebias.core.snapshot import count_parameters, evaluate
 from simplebias.core.task import Task, task_loss
 from simplebias.networks import Chain, chain_of
 
@@ -186,11 +186,6 @@ def twin_shares(chain: Chain, layer: int, rule: str) -> tuple[float, ...]:
     np.fill_diagonal(cosines, -1)
     nearest = cosines.max(axis=1)
     return tuple(float(np.mean(nearest > level)) for level in SIMILAR)
-
-
-def count_parameters(network: Any) -> int:
-    """Weights, biases, and scales and shifts of a normalisation."""
-    return sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(network, eqx.is_inexact_array)))
 
 
 def rounding_unit(network: Any) -> float:

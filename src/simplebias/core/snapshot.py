@@ -122,6 +122,23 @@ def evaluate(network: Network, points: Points) -> Float[Array, "points outputs"]
     return outputs[:, None] if outputs.ndim == 1 else outputs
 
 
+def count_parameters(network: Network) -> int:
+    """How many numbers of a network are trained: weights, biases, scales and shifts of a normalisation.
+
+    Args:
+        network: any.
+
+    Returns:
+        The number of entries of its floating arrays.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> count_parameters((jnp.ones((2, 3)), jnp.ones(2), jnp.arange(5)))
+        8
+    """
+    return sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(network, eqx.is_inexact_array)))
+
+
 def member(networks: PyTree, index: int | np.integer | Int[Array, ""]) -> PyTree:
     """One network of an ensemble, or one part of anything whose arrays have a leading axis of members.
 

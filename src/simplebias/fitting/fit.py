@@ -14,7 +14,7 @@ import numpy as np
 
 from simplebias.core.errors import InputError, Outcome, check_choice
 from simplebias.core.run import Run, provenance, write_description
-from simplebias.core.snapshot import evaluate
+from simplebias.core.snapshot import count_parameters, evaluate
 from simplebias.core.storage import claim_folder, read_marker, write_atomic
 from simplebias.core.types import ArrayLike
 from simplebias.data import Sample
@@ -24,7 +24,6 @@ from simplebias.fitting.model import WEIGHTS, model_of, write_model
 from simplebias.fitting.networks import (
     Beside,
     begun,
-    count_weights,
     grown,
     plain_width,
     sines_at,
@@ -224,7 +223,7 @@ class _Fit:
         """A plain network of tanh with as many weights."""
         points, targets = self.scaled
         inputs, outputs, depth = points.shape[1], targets.shape[1], int(self.options.depth or 1)
-        width = plain_width(count_weights(network), inputs, outputs, depth)
+        width = plain_width(count_parameters(network), inputs, outputs, depth)
         return MLP(inputs, outputs, width, depth, activation="tanh", key=jax.random.key(self.options.seed))
 
     def _steps(self, network: MLP) -> int:

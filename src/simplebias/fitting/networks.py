@@ -184,19 +184,6 @@ def grown(network: MLP, frequencies: ArrayLike, *, key: Key) -> MLP:
     return eqx.tree_at(lambda one: one.layers[:2], network, (wider, reader))
 
 
-def count_weights(network: Any) -> int:
-    """Number of floating weights of a network.
-
-    Returns:
-        The number.
-
-    Example:
-        >>> count_weights(MLP(1, 1, 10, 1, key=jax.random.key(0)))
-        31
-    """
-    return sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(network, eqx.is_inexact_array)))
-
-
 def plain_width(weights: int, inputs: int, outputs: int, depth: int) -> int:
     """The width at which a plain network of some depth has about so many weights.
 
@@ -219,4 +206,4 @@ def plain_width(weights: int, inputs: int, outputs: int, depth: int) -> int:
     return max(1, round((-linear + math.sqrt(linear**2 - 4 * square * rest)) / (2 * square)))
 
 
-__all__ = ["Beside", "begun", "count_weights", "grown", "plain_width", "sines_at", "sines_of_scales"]
+__all__ = ["Beside", "begun", "grown", "plain_width", "sines_at", "sines_of_scales"]

@@ -7,9 +7,9 @@ import xarray as xr
 
 from simplebias.core.errors import Outcome
 from simplebias.core.run import Run
+from simplebias.core.snapshot import count_parameters
 from simplebias.core.types import BAND, FILTER_WIDTH, PART
 from simplebias.fitting.looks import PLAIN
-from simplebias.fitting.networks import count_weights
 from simplebias.fitting.options import FitOptions
 from simplebias.observation.findings import LEARNED, NOTICEABLE, record_dimension
 from simplebias.observation.preparation import Prepared
@@ -36,13 +36,13 @@ def summarise_fit(run: Run, prepared: Prepared, options: FitOptions, notes: list
     parts = _parts(run.data)
     scales = options.scales if isinstance(options.scales, str) else ", ".join(f"{one:g}" for one in options.scales)
     layers = " × ".join(str(len(layer.weight)) for layer in run.network.fitted.layers[:-1])
-    weights = count_weights(run.network.fitted)
+    weights = count_parameters(run.network.fitted)
     words = [f"network of sines, {layers} neurons, {number(weights)} weights, scales {scales}"]
     if run.network.plain is not None:
         plain = run.network.plain.layers
         words.append(
             f"plain network: tanh, {' × '.join(str(len(layer.weight)) for layer in plain[:-1])} neurons, "
-            f"{number(count_weights(run.network.plain))} weights, trained beside it in the same way"
+            f"{number(count_parameters(run.network.plain))} weights, trained beside it in the same way"
         )
     if len(prepared.validation):
         words.append("the weights that fit the held-out points best are kept, of each network by itself")

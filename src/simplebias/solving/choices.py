@@ -8,10 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from simplebias.core.errors import InputError, check_choice, check_positive
+from simplebias.core.snapshot import count_parameters
 from simplebias.core.task import Task
 from simplebias.core.types import Key, Network, Point, Points, Scalar
 from simplebias.pde import Ball, Box, HardBoundary, Lattice, Problem, Residual, Ritz, graded_points
-from simplebias.solving.networks import NETWORKS, parameter_count, small_network
+from simplebias.solving.networks import NETWORKS, small_network
 from simplebias.solving.scales import scales_for
 
 LOSSES = ("auto", "residual", "ritz")
@@ -68,7 +69,7 @@ class Choices:
     @property
     def parameters(self) -> int:
         """How many numbers are trained."""
-        return parameter_count(self.solution)
+        return count_parameters(self.solution)
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -182,7 +183,7 @@ def choose(
     made, description = _network(problem, network, parameters, found, drawn)
     solution = _hard(made, problem) if boundary == "hard" else made
     if method == "auto":
-        method = "gauss-newton" if parameter_count(solution) <= LARGEST else "adam"
+        method = "gauss-newton" if count_parameters(solution) <= LARGEST else "adam"
     return Choices(problem, solution, loss, boundary, method, found, square or held or 1.0, peaked, description)
 
 

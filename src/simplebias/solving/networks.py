@@ -40,7 +40,8 @@ def small_network(
 
     Example:
         >>> network = small_network(1, (1.0, 4.0, 16.0), parameters=300, key=jax.random.key(0))
-        >>> parameter_count(network)
+        >>> from simplebias.core.snapshot import count_parameters
+        >>> count_parameters(network)
         286
     """
     check_choice(kind, "network", NETWORKS)
@@ -60,19 +61,3 @@ def small_network(
         for key, bias in zip(keys, places(network), strict=True)
     ]
     return eqx.tree_at(places, network, phases)
-
-
-def parameter_count(network: Network) -> int:
-    """How many numbers are trained.
-
-    Args:
-        network: any.
-
-    Returns:
-        The number of entries of its floating arrays.
-
-    Example:
-        >>> parameter_count(jnp.ones((2, 3)))
-        6
-    """
-    return sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(network, eqx.is_inexact_array)))
