@@ -10,7 +10,8 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from simplebias.core.errors import InputError, check_positive
-from simplebias.core.sobolev import check_derivative
+from simplebias.core.laplacian import twice_forward
+from simplebias.core.sobolev import check_derivative, derivatives
 from simplebias.core.types import Array, ArrayLike, Key, Network, Point
 from simplebias.pde.collocation import Derivatives, check_linear, choose_rows, least_squares, read_operator
 from simplebias.pde.problems import Problem
@@ -143,21 +144,10 @@ class _Opened:
 
 def _split(opened: _Opened, points: Array, second: str) -> tuple[Derivatives, Derivatives]:
     """u_0 and the features, with derivatives in the inputs by forward mode."""
-    inputs = points.shape[1]
     joined = lambda point: jnp.concatenate([jnp.atleast_1d(one) for one in opened.at(point)])
-
-    def look(point: Point) -> tuple[Array, Array, Array]:
-        axes = jnp.eye(inputs)
-        slope = lambda x, axis: jax.jvp(joined, (x,), (axis,))[1]
-        gradient = jnp.stack([slope(point, axis) for axis in axes])
-        if second == "laplacian":
-            curved = sum(jax.jvp(lambda x, axis=axis: slope(x, axis), (point,), (axis,))[1] for axis in axes)
-            return joined(point), gradient, jnp.asarray(curved)
-        rows = [[jax.jvp(lambda x, a=a: slope(x, a), (point,), (b,))[1] for b in axes] for a in axes]
-        return joined(point), gradient, jnp.stack([jnp.stack(row) for row in rows])
-
+    look = lambda point: twice_forward(joined, point) if second == "laplacian" else derivatives(joined, point, 2)
     found = jax.jit(lambda rows: jax.lax.map(look, rows, batch_size=ROWS))(points)
-    arrays = [np.asarray(one) for one in found]
+    arrays = [np.moveaxis(np.asarray(one), 1, -1) for one in found]  # functions last
     return tuple(Derivatives(*(one[..., part] for one in arrays)) for part in (slice(0, 1), slice(1, None)))  # pyright: ignore[reportReturnType]
 
 
