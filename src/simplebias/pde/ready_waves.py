@@ -6,7 +6,7 @@ import math
 
 import jax.numpy as jnp
 
-from simplebias.core.trigonometry import sincos
+from simplebias.core.trigonometry import sin, sincos
 from simplebias.core.types import Array, Point, Scalar
 from simplebias.pde.domains import Box
 from simplebias.pde.geometry import Domain
@@ -165,11 +165,11 @@ def poisson_10d_cube() -> Poisson:
 
 
 def _cube_exact(point: Point) -> Scalar:
-    return point[::2] @ point[1::2] + jnp.sum(sincos(PI * point)[0]) / 10
+    return point[::2] @ point[1::2] + jnp.sum(sin(PI * point)) / 10
 
 
 def _cube_source(point: Point) -> Scalar:
-    return PI**2 / 10 * jnp.sum(sincos(PI * point)[0])
+    return PI**2 / 10 * jnp.sum(sin(PI * point))
 
 
 @functools.cache
