@@ -69,7 +69,7 @@ def choose_frequencies(
         low = min(count, max(1, round(LOW_SHARE * count)))
         chosen = np.concatenate([
             _below_one_period(where, low, random),
-            _by_power(where, what, count - low, SHARP, random),
+            _by_power(where, what, count - low, random),
         ])
     return chosen[np.argsort(np.linalg.norm(chosen, axis=1), kind="stable")]
 
@@ -82,9 +82,7 @@ def _below_one_period(where: np.ndarray, count: int, random: np.random.Generator
     return direction * size[:, None] / np.ptp(where, axis=0)
 
 
-def _by_power(
-    where: np.ndarray, what: np.ndarray, count: int, exponent: float, random: np.random.Generator
-) -> np.ndarray:
+def _by_power(where: np.ndarray, what: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
     """At waves of one input, with a density of a power of the power of two, normal for more."""
     inputs = where.shape[1]
     if inputs > 2:
@@ -95,7 +93,7 @@ def _by_power(
         modes, density, scatter = waves.frequencies[:, None], np.sqrt(waves.amplitudes), JITTER
     else:
         modes, power = _plane(where, what - what.mean(axis=0))
-        density, scatter = (power / power.max()) ** exponent, 1.0
+        density, scatter = (power / (power.max() or 1.0)) ** SHARP, 1.0
     if not density.any():
         return _below_one_period(where, count, random)
     picked = _systematic(density, count, random)
