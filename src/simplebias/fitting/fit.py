@@ -11,6 +11,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import xarray as xr
 
 from simplebias.core.errors import InputError, Outcome, check_choice
 from simplebias.core.run import Run, provenance, write_description
@@ -37,9 +38,9 @@ from simplebias.networks import MLP
 from simplebias.observation import read_again
 from simplebias.observation.gathering import keep
 from simplebias.observation.instruments import Instruments
-from simplebias.observation.observe import SPECIFICATION, _as_sample, _data_card, precision
+from simplebias.observation.observe import SPECIFICATION, _as_sample, _data_card, _specification, precision
 from simplebias.observation.options import Options
-from simplebias.observation.preparation import Prepared, fingerprint, prepare
+from simplebias.observation.preparation import Prepared, prepare
 from simplebias.training import Gradient, train
 
 ROUNDS = 3
@@ -154,19 +155,21 @@ class _Fit:
         watched = options.observed().resolved(sample)
         prepared = prepare(sample, watched)
         notes = [] if isinstance(options.scales, str) else check_scales(prepared.points, options.scales)
-        data = {"name": sample.name, "fingerprint": fingerprint(sample), "read": getattr(sample, "read_with", None)}
-        specification = {"verb": "fit", "data": data, "fit": options.to_dict(), "options": watched.to_dict()}
+        specification = _specification(sample, watched) | {"verb": "fit", "fit": options.to_dict()}
         made = cls(
             prepared, options, watched, notes, specification, None if out is None else Path(out), resume, progress
         )
         if made.out is not None:
-            continues = claim_folder(made.out, specification, resume=resume)
-            if not continues:
-                blank = Run(data=_no_data(), provenance=provenance(specification), outcome=Outcome.INTERRUPTED)
-                write_description(made.out, blank)
+            if not claim_folder(made.out, specification, resume=resume):
+                made._describe(made.out)
         elif resume:
             raise InputError("out=FOLDER of the fit to resume", "resume=True without a folder")
         return made
+
+    def _describe(self, out: Path, **more: Any) -> None:
+        """Say in the folder what is run, before there is anything to show."""
+        told = provenance(self.specification) | more
+        write_description(out, Run(xr.Dataset(), outcome=Outcome.INTERRUPTED, provenance=told))
 
     @property
     def scaled(self) -> tuple[np.ndarray, np.ndarray]:
@@ -239,9 +242,7 @@ class _Fit:
         self._call(both, TIMED, None, looked_at=False)
         steps = max(TIMED, int(self.options.seconds * TIMED / (time.perf_counter() - began)))
         if self.out is not None:
-            described = Run(data=_no_data(), provenance=provenance(self.specification) | {"steps": steps})
-            described.outcome = Outcome.INTERRUPTED
-            write_description(self.out, described)
+            self._describe(self.out, steps=steps)
         return steps
 
     def _call(self, both: Beside, steps: int, folder: Path | None, *, looked_at: bool = True) -> Run:
@@ -292,12 +293,6 @@ class _Fit:
 def _finite(networks: Any) -> bool:
     leaves = jax.tree.leaves(eqx.filter(networks.fitted, eqx.is_inexact_array))
     return all(bool(jnp.isfinite(leaf).all()) for leaf in leaves)
-
-
-def _no_data() -> Any:
-    import xarray as xr
-
-    return xr.Dataset()
 
 
 __all__ = ["fit", "resume_fit"]
