@@ -63,9 +63,7 @@ class Model:
         Raises:
             InputError: for points of another number of inputs, or that are not finite.
         """
-        as_points(points)
-        where = np.asarray(points, float)
-        where = where if where.ndim == 2 else where[:, None]
+        where = rows_of(points)
         if where.shape[1] != len(self.inputs):
             raise InputError(
                 f"points with {len(self.inputs)} columns ({', '.join(self.inputs)})", f"{where.shape[1]} columns",
@@ -75,6 +73,23 @@ class Model:
         parts = [scaled[start : start + BLOCK] for start in range(0, len(scaled), BLOCK)]
         found = np.concatenate([np.asarray(_evaluate(self.network, part), float) for part in parts])
         return found * self.stretch + self.shift
+
+
+def rows_of(points: ArrayLike, name: str = "points") -> Float[np.ndarray, "points inputs"]:
+    """Points as `(points, inputs)` in float64 on the host, of which there may be a single one.
+
+    Args:
+        points: `(points, inputs)` or `(points,)`.
+        name: what to call them in an error.
+
+    Returns:
+        `(points, inputs)`.
+
+    Raises:
+        InputError: for what `as_points` refuses.
+    """
+    shape = as_points(points, name).shape
+    return np.asarray(points, float).reshape(shape)
 
 
 _evaluate = eqx.filter_jit(evaluate)

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from simplebias.core.errors import InputError, StorageError, as_points
+from simplebias.core.errors import InputError, StorageError
 from simplebias.core.storage import storage_errors, write_atomic
 from simplebias.core.types import ArrayLike, Float
 from simplebias.data.cells import parse_column
 from simplebias.data.tables import _open
-from simplebias.fitting.model import Model, read_model
+from simplebias.fitting.model import Model, read_model, rows_of
 
 RANGE = re.compile(r"^([^:\s]+):([^:\s]+):(\d+)$")
 """`0:10:101`, from, to, and how many."""
@@ -88,9 +88,7 @@ def _predict(model: Any, points: Any, out: Any) -> tuple[Model, np.ndarray, np.n
 
 def _read_points(fitted: Model, points: Any) -> np.ndarray:
     if not isinstance(points, str | Path):
-        as_points(points)
-        array = np.asarray(points, float)
-        return array if array.ndim == 2 else array[:, None]
+        return rows_of(points)
     text = str(points)
     if match := RANGE.match(text):
         return _range(fitted, *match.groups())
@@ -103,8 +101,7 @@ def _read_points(fitted: Model, points: Any) -> np.ndarray:
                 array = np.load(path, allow_pickle=False)
             except ValueError as error:
                 raise StorageError(f"{path} is damaged or no array of numbers ({error}): write it anew") from error
-        as_points(array, f"points in {path}")
-        return np.asarray(array, float) if array.ndim == 2 else np.asarray(array, float)[:, None]
+        return rows_of(array, f"points in {path}")
     if not path.name.lower().endswith(TABLES):
         raise InputError("points as .csv, .tsv, .parquet, .npy, or a range as 0:10:101", str(path))
     return _table(fitted, path)
