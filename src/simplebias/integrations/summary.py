@@ -16,7 +16,7 @@ from simplebias.networks import activation
 from simplebias.observation.findings import NOTICEABLE, Findings, find, medians_over_seeds, record_dimension
 from simplebias.observation.gathering import histories
 from simplebias.observation.options import Options
-from simplebias.observation.summary import OVERFIT, advise_noise, headline, input_scale_for
+from simplebias.observation.summary import advise_noise, advise_stopping, headline, input_scale_for
 from simplebias.observation.tables import fit_table, lines_table, parts_table, regime, stopping_table
 from simplebias.observation.wording import number, percent, table
 
@@ -89,11 +89,8 @@ def _advise(found: Findings, run: Run, probes: Probes, layers: Sequence[Layer]) 
     if run.outcome is Outcome.DIVERGED:
         return f"The training diverged: {Outcome.DIVERGED}."
     missing = (found.shares >= NOTICEABLE) & ~np.isfinite(medians_over_seeds(found.learned))
-    if found.regret > OVERFIT and found.best_step < 0.8 * found.last_step:
-        return (
-            f"Stop near step {number(found.best_step)}: after it the validation loss rises to {found.regret:.1f} times "
-            "its lowest, while only the trained points are fitted better."
-        )
+    if words := advise_stopping(found):
+        return words
     if found.noise is not None and (words := advise_noise(found, missing)):
         return words
     if missing.any() and found.bands:

@@ -127,16 +127,23 @@ def advise(found: Findings, run: Run, options: Options) -> str:
         )
     medians = medians_over_seeds(found.learned)
     missing = (found.shares >= NOTICEABLE) & ~np.isfinite(medians)
-    if found.regret > OVERFIT and found.best_step < 0.8 * found.last_step:
-        return (
-            f"Stop near step {number(found.best_step)}: after it the validation loss rises to {found.regret:.1f} times "
-            "its lowest, while only the trained points are fitted better."
-        )
+    if words := advise_stopping(found):
+        return words
     if found.noise is not None and (words := advise_noise(found, missing)):
         return words
     if missing.any() and found.bands:
         return _advise_missing(found, missing, medians, options)
     return _advise_simple(found)
+
+
+def advise_stopping(found: Findings) -> str:
+    """Advice to stop earlier where new points are fitted worse and worse, else empty."""
+    if found.regret > OVERFIT and found.best_step < 0.8 * found.last_step:
+        return (
+            f"Stop near step {number(found.best_step)}: after it the validation loss rises to {found.regret:.1f} times "
+            "its lowest, while only the trained points are fitted better."
+        )
+    return ""
 
 
 def advise_noise(found: Findings, missing: np.ndarray) -> str:
