@@ -1,5 +1,6 @@
 """PyTorch modules on the command line: weights in a file, the code named by `--model`."""
 
+import math
 from pathlib import Path
 
 import typer
@@ -85,9 +86,6 @@ def sizes(shape: str | None, numbers: int) -> tuple[int, ...]:
         found = (numbers,) if shape is None else tuple(int(part) for part in shape.split(","))
     except ValueError:
         found = ()
-    product = 1
-    for one in found:
-        product *= one
-    if not found or min(found) < 1 or product != numbers:
+    if not found or min(found) < 1 or math.prod(found) != numbers:
         raise InputError(f"--shape with {numbers} numbers for a point, such as 1,28,28", repr(shape))
     return found

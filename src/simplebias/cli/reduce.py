@@ -44,7 +44,6 @@ def reduce(
     with friendly_errors():
         from simplebias.cli.modules import reduce_module
         from simplebias.core.errors import InputError
-        from simplebias.observation import reduce_run
 
         folder = out if out is not None else free_folder(f"{source.resolve().stem}-reduced")
         if model is not None:
@@ -55,6 +54,8 @@ def reduce(
             return
         if shape is not None:
             raise InputError("--model with --shape", "--shape alone")
+        from simplebias.observation import reduce_run
+
         run = reduce_run(
             source, data, tolerance=tolerance, by=by, keep=parse_keep(keep), retrain_steps=retrain, seed=seed,
             activation=activation, out=folder,

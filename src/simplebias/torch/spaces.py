@@ -1,6 +1,7 @@
 """Which channels of a module can only be edited together: its graph, by torch.fx, read from layer to layer."""
 
 import dataclasses
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -301,9 +302,7 @@ class Graph:
             return layout
         sizes = [one for one in node.args[2:] if isinstance(one, int)] if node.op != "call_module" else []
         fixed = getattr(node.target, "__name__", node.target) in {"view", "reshape"} and any(one > 0 for one in sizes)
-        places = 1
-        for size in before[2:]:
-            places *= size
+        places = math.prod(before[2:])
         if fixed or layout.axis != 1 or len(before) < 3 or after != (before[0], before[1] * places):
             reason = "its channels are put into " + ("a shape of fixed size" if fixed else "another shape")
             self._freeze([source], reason)
