@@ -14,7 +14,6 @@ Exit status 1 unless the refit has the higher mean accuracy before retraining at
 
 import argparse
 import copy
-import gzip
 import importlib.util
 import os
 import sys
@@ -24,22 +23,16 @@ import numpy as np
 import torch
 from torch import nn
 
+from simplebias.data import read
 from simplebias.torch import phase_, reduce
 
 KEPT = (0.5, 0.25, 0.125)
 BATCH, FITTED = 128, 1000
 
 
-def read_idx(path: Path) -> np.ndarray:
-    raw = gzip.decompress(path.read_bytes())
-    shape = [int.from_bytes(raw[4 * axis : 4 * axis + 4], "big") for axis in range(1, raw[3] + 1)]
-    return np.frombuffer(raw, np.uint8, offset=4 * raw[3] + 4).reshape(shape)
-
-
 def pictures(folder: Path, part: str, most: int) -> tuple[torch.Tensor, torch.Tensor]:
-    images = read_idx(folder / f"{part}-images-idx3-ubyte.gz")[:most]
-    labels = read_idx(folder / f"{part}-labels-idx1-ubyte.gz")[:most]
-    return torch.tensor(images[:, None], dtype=torch.float32) / 255, torch.tensor(labels, dtype=torch.long)
+    sample = read(folder / f"{part}-images-idx3-ubyte.gz", limit=most)
+    return torch.tensor(sample.points, dtype=torch.float32).reshape(-1, 1, 28, 28), torch.tensor(sample.labels)
 
 
 def dense(small: bool) -> nn.Module:
