@@ -60,14 +60,15 @@ def solve(
 
     By default a small multi-scale network of sines, with scales from the spectra of what is given (`scales_for`), is
     trained by Gauss-Newton in float64 on the squared residual at about three points per parameter. Where coefficients
-    jump or the equation is not linear, the energy is minimised instead, with Nitsche's term or a network that meets
-    the boundary values by itself, so that no penalty limits the accuracy. The error is that from the exact solution,
-    or from one by finite differences or elements, at points that were not trained on.
+    jump, the equation is not linear, or a source is concentrated, the energy is minimised instead, with Nitsche's term
+    or a network that meets the boundary values by itself, so that no penalty limits the accuracy. The error is that
+    from the exact solution, or from one by finite differences or elements, at points that were not trained on.
 
     Args:
         problem: what is solved, or the name of a ready problem.
         network: `multi-scale` (the default), `plain` (tanh of the same size), or a network of one output.
-        parameters: about how many; 700, 1200 and 1400 for one, two and more inputs by default.
+        parameters: about how many; 700, 1200 and 1400 for one, two and more inputs by default, 600 for the energy of a
+            concentrated source.
         scales: `auto`, or the factors of the inputs.
         method: `gauss-newton`, `adam` (with fresh points at every step), `both` in this order: Adam first; `auto` is
             Gauss-Newton up to 4000 parameters, Adam above.
