@@ -1,9 +1,10 @@
-"""What all experiments share: an ensemble trained from a list of seeds, and the labels of its outputs."""
+"""What all experiments share: an ensemble trained from a list of seeds, the labels of its outputs, and their error."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
@@ -13,7 +14,7 @@ from simplebias.core.errors import Outcome
 from simplebias.core.run import Run
 from simplebias.core.snapshot import Measure, Record, Snapshot
 from simplebias.core.task import Task
-from simplebias.core.types import OUTPUT, POINT, Array, ArrayLike, Key, Network
+from simplebias.core.types import OUTPUT, POINT, Array, ArrayLike, Key, Network, Scalar
 from simplebias.networks import ensemble
 from simplebias.training import Updater, minimise, train
 
@@ -85,6 +86,18 @@ def output_measure(description: str = "Output of the network.", **attributes: An
         description=description,
         attributes={"target": "target", "long_name": "output"} | attributes,
     )
+
+
+def relative_error_measure(target: ArrayLike) -> Measure:
+    """The error of the network's output at all points in the mean square, over the target's size."""
+    return Measure(_RelativeError(jnp.asarray(target, float)), (), description="relative L2 error")
+
+
+class _RelativeError(eqx.Module):
+    target: Array
+
+    def __call__(self, snapshot: Snapshot) -> Scalar:
+        return jnp.sqrt(jnp.mean((snapshot.outputs - self.target) ** 2) / jnp.mean(self.target**2))
 
 
 def _outputs(snapshot: Snapshot) -> Array:

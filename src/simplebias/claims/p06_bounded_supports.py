@@ -3,21 +3,20 @@
 import functools
 from collections.abc import Callable
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import optax
 import xarray as xr
 
 from simplebias.claims.claim import Claim, Criterion, Evidence, Scale, Verdict
-from simplebias.claims.experiment import SEEDS, output_measure, run_ensemble
+from simplebias.claims.experiment import SEEDS, output_measure, relative_error_measure, run_ensemble
 from simplebias.claims.judge import compare
 from simplebias.core.schedule import log_steps
-from simplebias.core.snapshot import Measure, Record, Snapshot
+from simplebias.core.snapshot import Record
 from simplebias.core.task import Regression, Task
-from simplebias.core.types import CASE, INPUT, OUTPUT, POINT, SEED, Array, Key, Network, Point, Scalar
+from simplebias.core.types import CASE, INPUT, OUTPUT, POINT, SEED, Key, Network, Point, Scalar
 from simplebias.networks import MultiScale
-from simplebias.pde import Box, HardBoundary, Poisson, Ritz, ready
+from simplebias.pde import Box, HardBoundary, Poisson, Problem, Ritz, ready
 
 TURNS = np.pi * np.array([1.0, 5.0, 20.0])
 """Angular frequencies of the tones."""
@@ -85,11 +84,13 @@ def lifted(point: Point) -> Scalar:
     return across * y + x * along - across * along
 
 
-def _setting(loss: str, points: int) -> tuple[Task, Callable[[str], Callable[[Key], Network]], float, np.ndarray]:
+def _setting(
+    problem: Problem, loss: str, points: int
+) -> tuple[Task, Callable[[str], Callable[[Key], Network]], float, np.ndarray]:
     """What is trained on, how a network is made of an activation, the learning rate, and where errors are taken."""
     middles = -1 + 2 * (np.arange(points) + 0.5) / points
     if loss == PLANE:
-        problem, grid = ready("sines-7"), np.linspace(-1, 1, SIDE)
+        grid = np.linspace(-1, 1, SIDE)
         task = Ritz(problem, _square(middles), boundary="hard")
 
         def make(activation: str) -> Callable[[Key], Network]:
@@ -97,8 +98,6 @@ def _setting(loss: str, points: int) -> tuple[Task, Callable[[str], Callable[[Ke
             return lambda key: HardBoundary(parts(key=key), problem.domain, lift=lifted)
 
         return task, make, 4e-3, _square(grid)
-
-    problem = Poisson(LINE, _source, exact=tones)
 
     def make_line(activation: str) -> Callable[[Key], Network]:
         return lambda key: HardBoundary(MultiScale(1, 1, 120, 3, activation=activation, key=key), LINE)
@@ -113,12 +112,12 @@ def _square(line: np.ndarray) -> np.ndarray:
 
 
 def _learn(loss: str, activation: str, seeds: tuple[int, ...], steps: int, points: int) -> xr.Dataset:
-    task, make, rate, places = _setting(loss, points)
     problem = ready("sines-7") if loss == PLANE else Poisson(LINE, _source, exact=tones)
+    task, make, rate, places = _setting(problem, loss, points)
     target, look = np.asarray(problem.exact_values(places)), log_steps(24)
     measures = {
         "outputs": Record(output_measure("Output of the network.", long_name="u"), at=look),
-        "error": Record(Measure(_Error(jnp.asarray(target, float)), (), description="relative L2 error"), at=look),
+        "error": Record(relative_error_measure(target), at=look),
     }
     inputs = ["x", "y"][: places.shape[1]]
     constants = xr.Dataset(
@@ -135,13 +134,6 @@ def _learn(loss: str, activation: str, seeds: tuple[int, ...], steps: int, point
         constants=constants,
         points=places,
     ).data
-
-
-class _Error(eqx.Module):
-    target: Array
-
-    def __call__(self, snapshot: Snapshot) -> Scalar:
-        return jnp.sqrt(jnp.mean((snapshot.outputs - self.target) ** 2) / jnp.mean(self.target**2))
 
 
 def _errors(evidence: Evidence) -> xr.Dataset:

@@ -12,10 +12,10 @@ import optax
 import xarray as xr
 
 from simplebias.claims.claim import Claim, Criterion, Evidence, Scale, Verdict
-from simplebias.claims.experiment import SEED_WORDS, output_measure, run_ensemble
+from simplebias.claims.experiment import SEED_WORDS, output_measure, relative_error_measure, run_ensemble
 from simplebias.claims.judge import compare
 from simplebias.core.schedule import log_steps
-from simplebias.core.snapshot import Measure, Record, Snapshot
+from simplebias.core.snapshot import Record
 from simplebias.core.task import Task
 from simplebias.core.types import FREQUENCY, INPUT, OUTPUT, PART, POINT, SEED, Array, Int, Key, Network, Points, Scalar
 from simplebias.networks import MLP, Encoded, SoftFourierMapping, SubspaceNet, orthogonality
@@ -119,7 +119,6 @@ def _solve(make: Callable[[Key], Network], weight: float, points: int, steps: in
         },
         coords={OUTPUT: ["u"], INPUT: ["x"], "input_unit": (INPUT, [""])},
     )
-    words = "relative L2 error"
     done = run_ensemble(
         make,
         task,
@@ -127,20 +126,13 @@ def _solve(make: Callable[[Key], Network], weight: float, points: int, steps: in
         steps=steps,
         measures={
             "outputs": Record(output_measure("Solution.", long_name="u"), at=look),
-            "error": Record(Measure(_Error(jnp.asarray(target, float)), (), description=words), at=look),
+            "error": Record(relative_error_measure(target), at=look),
             "loss": Record(loss_measure(task, description="energy, with orthogonality where there is any"), at=look),
         },
         constants=constants,
         points=LOOK[:, None],
     )
     return done.data if make is _plain else done.data.merge(_amplitudes(done.network, done.data[SEED].values))
-
-
-class _Error(eqx.Module):
-    target: Array
-
-    def __call__(self, snapshot: Snapshot) -> Scalar:
-        return jnp.sqrt(jnp.mean((snapshot.outputs - self.target) ** 2) / jnp.mean(self.target**2))
 
 
 def _amplitudes(networks: Any, seeds: np.ndarray) -> xr.Dataset:
