@@ -18,6 +18,7 @@ from simplebias.solving.summary import (
     FIGURES,
     capital,
     figure,
+    number_in,
     percent,
     power_shares,
     strongest_frequencies,
@@ -168,7 +169,7 @@ def _ways(runs: Mapping[str, Run]) -> dict[str, xr.DataArray]:
     methods = [*runs, *(first["method"].values[1:].tolist() if others else [])]
     common = {"over": "method", "marks": "categories"}
     trained = {
-        "baseline_error": [_figure(one.data, "relative_l2") for one in runs.values()],
+        "baseline_error": [number_in(one.data, "relative_l2") for one in runs.values()],
         "baseline_seconds": [_made(one, "seconds") for one in runs.values()],
         "baseline_parameters": [_made(one, "parameters") for one in runs.values()],
     }
@@ -179,10 +180,6 @@ def _ways(runs: Mapping[str, Run]) -> dict[str, xr.DataArray]:
         found[name] = xr.DataArray(np.array([*values, *rest], float), {"method": methods}, "method", attrs=attributes)
     found["baseline_error"].attrs["trained"] = len(runs)
     return found
-
-
-def _figure(data: xr.Dataset, name: str) -> float:
-    return float(data[name]) if name in data else float("nan")
 
 
 def _made(run: Run, name: str) -> float:

@@ -32,7 +32,7 @@ from simplebias.solving.drawings import drawings, input_names
 from simplebias.solving.looks import Places, seconds_since
 from simplebias.solving.power import with_power
 from simplebias.solving.references import Reference, baselines
-from simplebias.solving.summary import summarise
+from simplebias.solving.summary import number_in, summarise
 
 CONVERGED = 1e-2
 """Size of the residual, over that of what is given, below which a training counts as converged."""
@@ -134,7 +134,7 @@ def result_line(run: Run) -> str:
         'two-scale: relative L2 error 5.0e-01, not converged, in 12 s (673 parameters, residual, hard, gauss-newton)'
     """
     made, data = run.provenance["solve"], run.data
-    error = float(data["relative_l2"]) if "relative_l2" in data else math.nan
+    error = number_in(data, "relative_l2")
     words = f"relative L2 error {error:.1e}" if math.isfinite(error) else "error not known"
     if made["converged"] is False:
         words += ", not converged"

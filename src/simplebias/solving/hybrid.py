@@ -318,8 +318,8 @@ def _finish(looks: list[_Look], sweeps: Sweeps, target: np.ndarray, modes: np.nd
     made = int(swept["step"].values[-1])
     classical = seconds if cost == "seconds" else made * sweeps.price
     errors = np.stack([one.values - target for one in looks])
-    sizes = np.abs(np.asarray(sine_coefficients(target)))[tuple(modes.T - 1)]
     places = tuple(modes.T - 1)
+    sizes = np.abs(np.asarray(sine_coefficients(target)))[places]
     amplitudes = np.stack([np.abs(np.asarray(sine_coefficients(error)))[places] for error in errors])
     relative = np.concatenate([amplitudes / sizes, np.abs(swept["mode_error"].values) / sizes])
     largest = np.concatenate([np.abs(errors).reshape(len(looks), -1).max(axis=1), swept["error"].values])

@@ -69,12 +69,13 @@ def capital(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _number(data: xr.Dataset, name: str) -> float:
+def number_in(data: xr.Dataset, name: str) -> float:
+    """A single number of the data, NaN where there is none of that name."""
     return float(data[name].values) if name in data else float("nan")
 
 
 def _headline(data: xr.Dataset, made: dict[str, Any]) -> str:
-    error, reference = _number(data, "relative_l2"), made.get("reference")
+    error, reference = number_in(data, "relative_l2"), made.get("reference")
     spent = f"in {time_words(float(made.get('seconds', float('nan'))))}"
     beside = "" if reference in (None, "exact") else f", measured against {reference}"
     if np.isfinite(error):
@@ -124,7 +125,7 @@ def time_words(seconds: float) -> str:
 
 
 def _errors(data: xr.Dataset, made: dict[str, Any]) -> dict[str, Any] | None:
-    found = [(words, _number(data, name)) for name, words in FIGURES]
+    found = [(words, number_in(data, name)) for name, words in FIGURES]
     rows = [[words, figure(value)] for words, value in found if np.isfinite(value)]
     if not rows:
         return None
@@ -200,7 +201,7 @@ def _better(data: xr.Dataset) -> tuple[str, float, float] | None:
 
 def _advice(data: xr.Dataset, made: dict[str, Any]) -> str:
     better = _better(data)
-    error = _number(data, "relative_l2")
+    error = number_in(data, "relative_l2")
     if better is not None:
         name, least, seconds = better
         return (
