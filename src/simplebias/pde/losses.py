@@ -5,7 +5,7 @@ The third loss, the squared distance from known values, is `simplebias.core.Regr
 
 import functools
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import equinox as eqx
 import jax
@@ -28,7 +28,37 @@ STAGES = ((0.75, 500.0), (0.5, 200.0), (0.25, 100.0), (0.2, 50.0), (0.1, 10.0), 
 """Shares of a training and the factors of β from there on."""
 
 
-class Ritz(Task):
+Loss = TypeVar("Loss", bound="_AtPoints")
+
+
+class _AtPoints(Task):
+    """A loss of a problem at points inside and, where the boundary is soft, on the boundary."""
+
+    problem: Problem
+    pool: Pool
+    boundary: str = eqx.field(static=True)
+    boundary_weight: Float[Array, ""]
+
+    @property
+    def size(self) -> int:
+        """Number of interior points in a step."""
+        return self.pool.count
+
+    @property
+    def probe(self) -> Points:
+        """The interior points, of the first block where there are several."""
+        return self.pool.points[: self.pool.count]
+
+    def batch(self, rows: Int[Array, " rows"] | None, *, key: Key) -> Batch:
+        """The given rows of the interior points, or as many fresh ones, and points of the boundary."""
+        return self.pool.batch(rows, key)
+
+    def reweighted(self: Loss, boundary_weight: ArrayLike) -> Loss:
+        """The same with another β, such as that of `staged_weight`; nothing is compiled again."""
+        return eqx.tree_at(lambda task: task.boundary_weight, self, jnp.asarray(boundary_weight, self.probe.dtype))
+
+
+class Ritz(_AtPoints):
     """The Ritz energy: `|Ω| mean energy(u, ∇u) + β ∫_∂Ω (u - g)²`; for Poisson the density is `½|∇u|² - f u`.
 
     It has one derivative in it, squared: in Fourier space a frequency ξ is weighted by `(2π|ξ|)²`. The mean over
@@ -71,11 +101,6 @@ class Ritz(Task):
         -0.1667
     """
 
-    problem: Problem
-    pool: Pool
-    boundary: str = eqx.field(static=True)
-    boundary_weight: Float[Array, ""]
-
     def __init__(
         self,
         problem: Problem,
@@ -102,20 +127,6 @@ class Ritz(Task):
             apart = (problem.domain.volume / self.pool.count) ** (1 / problem.domain.inputs)
             weight = max(RITZ_WEIGHT, 4 / apart if boundary == "nitsche" else 0.0)
         self.boundary_weight = jnp.asarray(weight, self.pool.points.dtype)
-
-    @property
-    def size(self) -> int:
-        """Number of interior points in a step."""
-        return self.pool.count
-
-    @property
-    def probe(self) -> Points:
-        """The interior points, of the first block where there are several."""
-        return self.pool.points[: self.pool.count]
-
-    def batch(self, rows: Int[Array, " rows"] | None, *, key: Key) -> Batch:
-        """The given rows of the interior points, or as many fresh ones, and points of the boundary."""
-        return self.pool.batch(rows, key)
 
     def loss(self, network: Network, batch: Batch, *, key: Key) -> Scalar:
         """The energy, as a mean over the batch, with the boundary term."""
@@ -144,12 +155,8 @@ class Ritz(Task):
         """Energy and boundary row by row, for Gauss-Newton."""
         return ritz_terms(self.problem, self.boundary_weight, self.boundary, batch)
 
-    def reweighted(self, boundary_weight: ArrayLike) -> "Ritz":
-        """The same with another β, such as that of `staged_weight`; nothing is compiled again."""
-        return eqx.tree_at(lambda task: task.boundary_weight, self, jnp.asarray(boundary_weight, self.probe.dtype))
 
-
-class Residual(Task):
+class Residual(_AtPoints):
     """The squared residual: `mean residual(u, ∇u, Δu)² + β ∫_∂Ω (u - g)²`; for Poisson the residual is `-Δu - f`.
 
     It has two derivatives in it, squared: in Fourier space a frequency ξ is weighted by `(2π|ξ|)⁴`, which may turn the
@@ -181,11 +188,6 @@ class Residual(Task):
         0.0
     """
 
-    problem: Problem
-    pool: Pool
-    boundary: str = eqx.field(static=True)
-    boundary_weight: Float[Array, ""]
-
     def __init__(
         self,
         problem: Problem,
@@ -210,20 +212,6 @@ class Residual(Task):
             square = float(jnp.mean(problem.source_values(self.probe) ** 2))
             boundary_weight = (square or 1.0) / problem.domain.boundary_measure
         self.boundary_weight = jnp.asarray(boundary_weight, self.pool.points.dtype)
-
-    @property
-    def size(self) -> int:
-        """Number of interior points in a step."""
-        return self.pool.count
-
-    @property
-    def probe(self) -> Points:
-        """The interior points, of the first block where there are several."""
-        return self.pool.points[: self.pool.count]
-
-    def batch(self, rows: Int[Array, " rows"] | None, *, key: Key) -> Batch:
-        """The given rows of the interior points, or as many fresh ones, and points of the boundary."""
-        return self.pool.batch(rows, key)
 
     def loss(self, network: Network, batch: Batch, *, key: Key) -> Scalar:
         """Mean squared residual over the batch, with the boundary term."""
@@ -254,10 +242,6 @@ class Residual(Task):
     def terms(self, batch: Batch) -> tuple[Term, ...]:
         """Residual and boundary row by row, for Gauss-Newton."""
         return residual_terms(self.problem, self.boundary_weight, batch)
-
-    def reweighted(self, boundary_weight: ArrayLike) -> "Residual":
-        """The same with another β, such as that of `staged_weight`; nothing is compiled again."""
-        return eqx.tree_at(lambda task: task.boundary_weight, self, jnp.asarray(boundary_weight, self.probe.dtype))
 
 
 def staged_weight(initial: float | int, progress: float | int) -> float:
