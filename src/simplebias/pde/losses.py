@@ -12,7 +12,6 @@ import jax
 import jax.numpy as jnp
 
 from simplebias.core.errors import InputError, check_choice, check_positive
-from simplebias.core.laplacian import value_gradient_laplacian
 from simplebias.core.snapshot import wants_key
 from simplebias.core.sobolev import check_derivative, derivatives
 from simplebias.core.task import Task, predict
@@ -132,7 +131,7 @@ class Ritz(_AtPoints):
         """The energy, as a mean over the batch, with the boundary term."""
         check_derivative(network, 1)
         domain = self.problem.domain
-        energies = _each(network, batch.points, 1, key, self.problem.energy)
+        energies = _each(network, batch.points, _first, key, self.problem.energy)
         total = domain.volume * jnp.mean(energies if batch.weights is None else batch.weights * energies)
         edge = batch.edge
         if edge is None:
@@ -142,7 +141,7 @@ class Ritz(_AtPoints):
             _check_one(outputs)
             on_edge = self.boundary_weight * (outputs - edge.values) ** 2
         else:
-            values, fluxes = _each(network, edge.points, 1, key, self._value_and_flux)
+            values, fluxes = _each(network, edge.points, _first, key, self._value_and_flux)
             miss = values - edge.values[:, 0]
             on_edge = (self.boundary_weight * miss - jnp.sum(fluxes * edge.normals, axis=1)) * miss
         return total + domain.boundary_measure * jnp.mean(on_edge)
@@ -229,8 +228,8 @@ class Residual(_AtPoints):
             `(points + boundary points,)`.
         """
         check_derivative(network, 2)
-        order = "laplacian" if self.problem.second == "laplacian" else 2
-        inside = _each(network, batch.points, order, key, self.problem.residual) / jnp.sqrt(len(batch.points) * 1.0)
+        found = _each(network, batch.points, self.problem.parts, key, self.problem.residual)
+        inside = found / jnp.sqrt(len(batch.points) * 1.0)
         edge = batch.edge
         if edge is None:
             return inside
@@ -286,13 +285,17 @@ def _check_one(outputs: Array) -> None:
         raise InputError("a network with one output, the solution", f"{outputs.shape[-1]}", "Change its width.")
 
 
-def _each(network: Network, points: Points, order: int | str, key: Key, function: Callable[..., Any]) -> Any:
-    """A function of point, value and derivatives up to an order, or to the Laplacian, at every point."""
+def _first(function: Callable[[Point], Array], point: Point) -> tuple[Array, ...]:
+    """Value and gradient at one point."""
+    return derivatives(function, point, 1)
+
+
+def _each(network: Network, points: Points, parts: Callable[..., Any], key: Key, function: Callable[..., Any]) -> Any:
+    """A function of point, value and derivatives at every point; `parts` gives the derivatives that it takes."""
 
     def at(point: Point, key: Key | None) -> Any:
         called = network if key is None else functools.partial(network, key=key)
-        flat = lambda x: jnp.atleast_1d(called(x))
-        found = derivatives(flat, point, order) if isinstance(order, int) else value_gradient_laplacian(flat, point)
+        found = parts(lambda x: jnp.atleast_1d(called(x)), point)
         _check_one(found[0])
         return function(point, *(one[0] for one in found))
 

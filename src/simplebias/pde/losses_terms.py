@@ -3,7 +3,6 @@
 import jax
 import jax.numpy as jnp
 
-from simplebias.core.laplacian import value_gradient_laplacian
 from simplebias.core.sobolev import derivatives
 from simplebias.core.terms import Term
 from simplebias.core.types import Array, Network, Point, Scalar
@@ -25,11 +24,7 @@ def residual_terms(problem: Problem, boundary_weight: Scalar, batch: Batch) -> t
     flat = lambda network: lambda point: jnp.atleast_1d(network(point))
 
     def residual(network: Network, point: Point) -> Array:
-        if problem.second == "laplacian":
-            found = value_gradient_laplacian(flat(network), point)
-        else:
-            found = derivatives(flat(network), point, 2)
-        return problem.residual(point, *(one[0] for one in found))[None]
+        return problem.residual(point, *(one[0] for one in problem.parts(flat(network), point)))[None]
 
     share = 1 / len(batch.points)
     inside = Term(residual, lambda point, missed: share * missed[0] ** 2, batch.points)

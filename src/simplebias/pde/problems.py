@@ -16,6 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from simplebias.core.errors import InputError, as_points, as_values, check_positive, is_traced
+from simplebias.core.laplacian import value_gradient_laplacian
+from simplebias.core.sobolev import derivatives
 from simplebias.core.types import Array, ArrayLike, Point, Points, Scalar, Values
 from simplebias.pde.domains import Box
 from simplebias.pde.geometry import Domain
@@ -66,6 +68,21 @@ class Problem(eqx.Module):
             gradient: `∇u` there, `(inputs,)`.
             second: `Δu` there, or the matrix of second derivatives where `self.second` is "hessian".
         """
+
+    def parts(self, function: Callable[[Point], Array], point: Point) -> tuple[Array, Array, Array]:
+        """Value, gradient and second derivatives of a function at one point, as `residual` takes them.
+
+        Args:
+            function: of one point, with outputs `(outputs,)`.
+            point: `(inputs,)`.
+
+        Returns:
+            All three, each with a leading axis of outputs.
+        """
+        if self.second == "laplacian":
+            return value_gradient_laplacian(function, point)
+        value, gradient, hessian = derivatives(function, point, 2)
+        return value, gradient, hessian
 
     @abc.abstractmethod
     def energy(self, point: Point, value: Scalar, gradient: Array) -> Scalar:
