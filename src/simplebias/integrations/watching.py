@@ -19,7 +19,7 @@ from simplebias.condensation import (
     feature_measure,
     relative_change_measure,
 )
-from simplebias.core.errors import InputError, Outcome, check_positive
+from simplebias.core.errors import InputError, Outcome, check_choice, check_positive
 from simplebias.core.run import Run, provenance, write_description
 from simplebias.core.snapshot import Record
 from simplebias.integrations.layers import Layer, layers_of, linked, weights_of
@@ -185,8 +185,7 @@ class Watch:
         names = [layer.name for layer in layers]
         if self._drawn is None:
             return names[0]
-        if self._drawn not in names:
-            raise InputError(f"drawn as one of the layers {', '.join(names)}", repr(self._drawn))
+        check_choice(self._drawn, "drawn", names)
         return self._drawn
 
     def _neuron_records(self, drawn: str, rarely: Any, seldom: Any) -> dict[str, Record]:

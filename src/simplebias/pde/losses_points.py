@@ -1,5 +1,6 @@
 """Where a loss looks: points of the domain and of its boundary, fixed, or in blocks of a pool that is drawn once."""
 
+import dataclasses
 from typing import Any
 
 import equinox as eqx
@@ -156,7 +157,7 @@ def weighted(pool: Pool, weights: ArrayLike, *, given: bool) -> Pool:
     if not bool(jnp.all(jnp.isfinite(array) & (array > 0))):
         raise InputError("finite weights above zero", "others", "Leave points of weight zero out.")
     found = (array / jnp.mean(array)).astype(pool.points.dtype)
-    return Pool(pool.points, pool.edge, pool.count, pool.edge_count, pool.resample, found)
+    return dataclasses.replace(pool, weights=found)
 
 
 def interior(problem: Problem, points: ArrayLike) -> Points:

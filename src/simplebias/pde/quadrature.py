@@ -21,6 +21,9 @@ CUT = 4.0
 GAUSS = 1 / np.sqrt(3)
 """Place of the two points of Gauss's rule in a cell from -1 to 1."""
 
+OF_CELL = ("centre", "size", "middle", "volume", "mass")
+"""What is known of each cell."""
+
 
 def graded_points(domain: Domain, field: Field, count: int) -> tuple[Points, Array]:
     """Points and weights of a composite rule, `∫_Ω h ≈ Σ w_i h(x_i)`, for functions h that vary as a field does.
@@ -54,7 +57,7 @@ def graded_points(domain: Domain, field: Field, count: int) -> tuple[Points, Arr
     cells = _Cells(domain, field)
     low, high = domain.bounds
     size = (high - low) / FIRST[inputs]
-    corners = np.stack(np.meshgrid(*[np.arange(FIRST[inputs])] * inputs, indexing="ij"), axis=-1).reshape(-1, inputs)
+    corners = np.array(list(itertools.product(range(FIRST[inputs]), repeat=inputs)))
     cells.add(low + (corners + 0.5) * size, np.tile(size, (len(corners), 1)))
     while cells.points < count and len(cells.centre):
         cells.halve(count)
@@ -73,7 +76,7 @@ class _Cells:
         self.domain, inputs = domain, domain.inputs
         self.field: Callable = jax.jit(jax.vmap(field))
         steps = (np.arange(WITHIN[inputs]) + 0.5) / WITHIN[inputs] - 0.5
-        self.samples = np.stack(np.meshgrid(*[steps] * inputs, indexing="ij"), axis=-1).reshape(-1, inputs)
+        self.samples = np.array(list(itertools.product(steps, repeat=inputs)))
         self.signs = np.array(list(itertools.product((-1.0, 1.0), repeat=inputs)))
         self.centre = self.size = np.zeros((0, inputs))  # of each cell
         self.middle = np.zeros((0, inputs))  # of its part inside
@@ -98,8 +101,8 @@ class _Cells:
         whole = size.prod(axis=1)
         middle = (samples * inside[..., None]).sum(axis=1) / np.maximum(inside.sum(axis=1), 1)[:, None]
         found = (centre, size, middle, whole * inside.mean(axis=1), whole * values.mean(axis=1))
-        kept, names = inside.any(axis=1), ("centre", "size", "middle", "volume", "mass")
-        for name, one in zip(names, found, strict=True):
+        kept = inside.any(axis=1)
+        for name, one in zip(OF_CELL, found, strict=True):
             setattr(self, name, np.concatenate([getattr(self, name), one[kept]]))
 
     def halve(self, count: int) -> None:
@@ -113,7 +116,7 @@ class _Cells:
             -1, self.domain.inputs
         )
         size = np.repeat(self.size[chosen] / 2, len(self.signs), axis=0)
-        for name in ("centre", "size", "middle", "volume", "mass"):
+        for name in OF_CELL:
             setattr(self, name, np.delete(getattr(self, name), chosen, axis=0))
         self.add(centre, size)
 
