@@ -56,6 +56,28 @@ def test_it_is_twice_forward_for_operations_that_are_unknown(float64):
         np.testing.assert_allclose(second, [20 * 0.5**3, 12 + 0.25])
 
 
+PRODUCTS = {
+    "the matrix first": lambda matrix, x: matrix @ x**2,
+    "the matrix last": lambda matrix, x: x**2 @ matrix,
+    "transposed": lambda matrix, x: matrix.T @ jnp.tanh(x),
+    "a vector": lambda matrix, x: matrix[0] @ x**3,
+    "with itself": lambda matrix, x: (x**2) @ x**3,
+    "of a matrix": lambda matrix, x: (matrix @ jnp.outer(x, jnp.tanh(x))).ravel(),
+    "a matrix that depends on the point": lambda matrix, x: (matrix * x) @ jnp.tanh(x),
+    "none": lambda matrix, x: jnp.tanh(matrix[0]) @ matrix + x,
+}
+
+
+@pytest.mark.parametrize("inputs", [1, 2, 5])
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_products_of_every_kind(float64, monkeypatch, product, inputs):
+    monkeypatch.setattr(laplacian, "twice_forward", None)
+    matrix, point = jax.random.normal(KEY, (inputs, inputs)), jnp.linspace(0.3, -0.8, inputs)
+    function = lambda x: PRODUCTS[product](matrix, x)
+    for one, other in zip(value_gradient_laplacian(function, point), nested(function, point), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+
+
 def test_a_constant_has_no_derivatives():
     value, gradient, second = value_gradient_laplacian(lambda x: jnp.ones(1), jnp.ones(3))
     assert value.tolist() == [1]

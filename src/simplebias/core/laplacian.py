@@ -7,11 +7,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from simplebias.core.trigonometry import simplebias_sincos
 from simplebias.core.types import Array, Point
 
 Triple = tuple[Array, Array, Array]
+
+FEW = 3
+"""Inputs up to which derivatives are multiplied one after another, which is faster than all in one product."""
 
 
 def value_gradient_laplacian(function: Callable[[Point], Any], point: Point) -> Triple:
@@ -76,11 +80,46 @@ def _together(function: Callable[[Point], Array], point: Point) -> Triple:
 
 @functools.cache
 def _forward_laplacian() -> Callable[..., Any]:
-    """That of folx, to which the fast sine and cosine are made known."""
+    """That of folx, with faster rules for what networks mostly do; the fast sine and cosine are made known to it."""
     folx: Any = importlib.import_module("folx")
+    rules: Any = importlib.import_module("folx.wrapped_functions")
 
+    general = rules.get_laplacian(lax.dot_general_p, True)
+    folx.register_function(lax.dot_general_p, functools.partial(_of_product, general=general))
+    folx.register_function(lax.tanh_p, _of_tanh)
     folx.register_function("simplebias_sincos", _of_sincos)
     return folx.forward_laplacian
+
+
+def _of_product(args: Any, kwargs: Any, sparsity_threshold: int, general: Callable[..., Any]) -> Any:
+    """A matrix of numbers and one vector of the three; the rest is left to the general rule."""
+    # The vector is put first: points, which are its rows when they are many, need not be transposed then, and training
+    # takes 0.7 to 0.8 of the time.
+    last = hasattr(args[1], "laplacian")
+    matrix, inner = args if last else args[::-1]
+    contracted, batched = kwargs["dimension_numbers"]
+    known = not hasattr(matrix, "laplacian") and matrix.ndim == 2 and inner.x.ndim == 1 and batched == ((), ())
+    if not known or isinstance(kwargs["precision"], tuple) or kwargs.get("out_sharding") is not None:
+        return general(args, kwargs, sparsity_threshold=sparsity_threshold)
+    (axis,) = contracted[0] if last else contracted[1]
+    precision, result = kwargs["precision"], kwargs["preferred_element_type"]
+
+    def product(rows: Array) -> Array:
+        dimensions = (((rows.ndim - 1,), (axis,)), ((), ()))
+        return lax.dot_general(rows, matrix, dimensions, precision=precision, preferred_element_type=result)
+
+    jacobian = inner.jacobian.data
+    found = jnp.stack([product(row) for row in jacobian]) if len(jacobian) <= FEW else product(jacobian)
+    return type(inner)(product(inner.x), inner.jacobian._replace(data=found), product(inner.laplacian))
+
+
+def _of_tanh(args: Any, kwargs: Any, sparsity_threshold: int) -> Any:
+    """`σ(h), σ' J, σ' (L - 2 σ Σ J²)` with `σ' = 1 - σ²`, which is shorter than what differentiation makes of it."""
+    (inner,) = args
+    value, jacobian = jnp.tanh(inner.x), inner.jacobian.data
+    slope = 1 - value * value
+    laplacian = slope * (inner.laplacian - 2 * value * jnp.sum(jacobian**2, axis=0))
+    return type(inner)(value, inner.jacobian._replace(data=slope * jacobian), laplacian)
 
 
 def _of_sincos(args: Any, kwargs: Any, sparsity_threshold: int) -> list[Any]:
