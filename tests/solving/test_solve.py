@@ -142,11 +142,20 @@ def test_the_clock_may_go_round():
         ({"budget": 0}, "budget"),
         ({"iterations": 0}, "iterations"),
         ({"network": WAVE, "parameters": 10}, "size is its own"),
+        ({"last_layer": True, "loss": "ritz"}, "residual"),
     ],
 )
 def test_what_cannot_be_is_named(options, words, key):
     with pytest.raises(InputError, match=words):
         solve(PROBLEM, key=key, **options)
+
+
+def test_the_last_layer_is_solved_for_in_the_end(key):
+    run = solve(PROBLEM, key=key, last_layer=True, method="adam", iterations=30, **QUICK)
+    error, stage = run.data["error"].values, run.data["stage"]
+    assert [stage.attrs["stages"][which] for which in stage.values[-2:]] == ["adam", "last-layer"]
+    assert error[-1] < 0.02 * error[-2]
+    np.testing.assert_allclose(float(run.data["relative_l2"]), error[-1], rtol=0.5)  # at other points
 
 
 def test_unknown_problems_are_named(key):

@@ -46,6 +46,10 @@ def solve(
     method: Annotated[
         str | None, typer.Option(help="gauss-newton, adam or both.", show_default="auto", rich_help_panel=TRAINING)
     ] = None,
+    last_layer: Annotated[
+        bool,
+        typer.Option("--last-layer", help="Solve for the last layer in the end (linear).", rich_help_panel=TRAINING),
+    ] = False,
     loss: Annotated[
         str | None, typer.Option(help="residual or ritz.", show_default="auto", rich_help_panel=TRAINING)
     ] = None,
@@ -72,7 +76,7 @@ def solve(
         return
     given = {
         "network": network, "parameters": parameters, "method": method, "loss": loss, "boundary": boundary,
-        "budget": seconds, "iterations": iterations,
+        "budget": seconds, "iterations": iterations, "last_layer": last_layer or None,
     }  # fmt: skip
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     options["baselines"] = baselines

@@ -12,14 +12,15 @@ from simplebias.core.snapshot import count_parameters
 from simplebias.core.task import Task
 from simplebias.core.types import Key, Network, Point, Points, Scalar
 from simplebias.pde import Ball, Box, HardBoundary, Lattice, Problem, Residual, Ritz, graded_points
+from simplebias.pde.collocation import check_linear
 from simplebias.solving.networks import NETWORKS, small_network
 from simplebias.solving.scales import scales_for
 
 LOSSES = ("auto", "residual", "ritz")
 BOUNDARIES = ("auto", "hard", "penalty", "nitsche")
 METHODS = ("auto", "gauss-newton", "adam", "both")
-STAGES = ("adam", "gauss-newton")
-"""Stages of a training in their order; a method is one of them, or both."""
+STAGES = ("adam", "gauss-newton", "last-layer")
+"""Stages of a training in their order; a method is one of the first two, or both."""
 LARGEST = 4000
 """Parameters up to which a matrix of all of them is made."""
 INSIDE, EDGE = 2.6, 0.5
@@ -50,6 +51,7 @@ class Choices:
         loss: `residual` or `ritz`.
         boundary: `hard`, `penalty` or `nitsche`.
         method: `gauss-newton`, `adam` or `both`.
+        last_layer: whether the last layer is solved for in the end.
         scales: of the network.
         size: mean square of the source, or of the values on the boundary, by which a residual is measured.
         peaked: whether the source is so concentrated that even points would miss it.
@@ -61,6 +63,7 @@ class Choices:
     loss: str
     boundary: str
     method: str
+    last_layer: bool
     scales: tuple[float, ...]
     size: float
     peaked: bool
@@ -74,7 +77,8 @@ class Choices:
     @property
     def stages(self) -> tuple[str, ...]:
         """Names of the stages of the method, in their order."""
-        return STAGES if self.method == "both" else (self.method,)
+        trained = STAGES[:2] if self.method == "both" else (self.method,)
+        return (*trained, "last-layer") if self.last_layer else trained
 
     def task(self, points: int | None, *, key: Key, resample: bool = False) -> Task:
         """The loss at points: the same in every step, or others.
@@ -146,6 +150,7 @@ def choose(
     loss: str,
     boundary: str,
     method: str,
+    last_layer: bool = False,
     key: Key,
 ) -> Choices:
     """Decide what is left open.
@@ -158,6 +163,7 @@ def choose(
         loss: `auto`, `residual` or `ritz`.
         boundary: `auto`, `hard`, `penalty` or `nitsche`.
         method: `auto`, `gauss-newton`, `adam` or `both`.
+        last_layer: whether to solve for the last layer in the end.
         key: random key of the network.
 
     Returns:
@@ -177,6 +183,8 @@ def choose(
         raise InputError(
             "boundary='penalty' or 'hard' with loss='residual'", "'nitsche'", "Nitsche's is for loss='ritz'."
         )
+    if last_layer:
+        _check_last_layer(problem, loss)
     found = _scales(problem, scales, placed)
     if parameters is None and network in (None, *NETWORKS) and loss == "ritz" and peaked:
         parameters = FEW
@@ -184,7 +192,16 @@ def choose(
     solution = _hard(made, problem) if boundary == "hard" else made
     if method == "auto":
         method = "gauss-newton" if count_parameters(solution) <= LARGEST else "adam"
-    return Choices(problem, solution, loss, boundary, method, found, square or held or 1.0, peaked, description)
+    return Choices(
+        problem, solution, loss, boundary, method, last_layer, found, square or held or 1.0, peaked, description
+    )
+
+
+def _check_last_layer(problem: Problem, loss: str) -> None:
+    """Least squares are of the residual, and at once for equations that are linear."""
+    check_linear(problem, "last_layer=True")
+    if loss != "residual":
+        raise InputError("loss='residual' with last_layer=True", repr(loss), "Least squares minimise the residual.")
 
 
 def _loss(problem: Problem, peaked: bool) -> str:

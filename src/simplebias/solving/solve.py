@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax
 import numpy as np
 import optax
@@ -15,9 +16,9 @@ from simplebias.core.run import Run, provenance, write_description
 from simplebias.core.schedule import log_steps
 from simplebias.core.snapshot import Record
 from simplebias.core.storage import claim_folder
-from simplebias.core.task import Task
+from simplebias.core.task import Task, task_loss
 from simplebias.core.types import ArrayLike, Key, Network
-from simplebias.pde import Problem, ready
+from simplebias.pde import Problem, last_layer, ready
 from simplebias.solving.choices import Choices, choose
 from simplebias.solving.ending import Ended, result_line, store
 from simplebias.solving.looks import Places, places, records
@@ -43,6 +44,7 @@ def solve(
     parameters: int | None = None,
     scales: ArrayLike = "auto",
     method: str = "auto",
+    last_layer: bool = False,
     loss: str = "auto",
     boundary: str = "auto",
     points: int | None = None,
@@ -72,6 +74,8 @@ def solve(
         scales: `auto`, or the factors of the inputs.
         method: `gauss-newton`, `adam` (with fresh points at every step), `both` in this order: Adam first; `auto` is
             Gauss-Newton up to 4000 parameters, Adam above.
+        last_layer: solve for the last layer by least squares in the end, for a linear problem with the residual; kept
+            if the residual at other points is smaller. It helps after Adam, little after Gauss-Newton.
         loss: `residual`, `ritz` or `auto`.
         boundary: `hard`, `penalty`, `nitsche` (for `ritz`) or `auto`.
         points: inside, for each step; by default as many as the parameters ask for.
@@ -116,7 +120,7 @@ def solve(
         found = find_reference(problem, reference)
         began = time.time()
         options: dict[str, Any] = {"network": network, "parameters": parameters, "scales": scales}
-        options |= {"loss": loss, "boundary": boundary, "method": method}
+        options |= {"loss": loss, "boundary": boundary, "method": method, "last_layer": bool(last_layer)}
         keys = jax.random.split(key, 4)
         choices = choose(problem, **options, key=keys[0])
         looks = places(problem, found, key=keys[1])
@@ -220,8 +224,10 @@ class _Training:
         for stage in choices.stages:
             steps, updater, used = self._stage(stage, fresh, validation)
             left = end - time.time()
-            if runs and (runs[-1].outcome == Outcome.INTERRUPTED or left <= 0):
+            if runs and not self._goes_on(stage, runs[-1].outcome, left):
                 break
+            if stage == "last-layer":
+                network = self._last_layer(network)
             folder = None if self.out is None else Path(self.out) / TRAINING / stage
             looked = {"loss": Record(loss_measure(used), at=log_steps(RECORDS))}
             run = train(
@@ -242,8 +248,25 @@ class _Training:
             network = run.network
         return Ended(choices, self.looks, self.task, tuple(runs), time.time() >= end)
 
+    @staticmethod
+    def _goes_on(stage: str, before: Outcome, left: float) -> bool:
+        """Whether a stage follows: not after a person broke off, and after the clock did only what takes no time."""
+        if stage == "last-layer":
+            return before != Outcome.DIVERGED and (before != Outcome.INTERRUPTED or left <= 0)
+        return before != Outcome.INTERRUPTED and left > 0
+
+    def _last_layer(self, network: Network) -> Network:
+        """The network with the last layer solved for, where that lowers the residual at points of neither."""
+        drawn, held_out = jax.random.split(jax.random.fold_in(self.keys[0], 2))
+        found = last_layer(network, self.choices.problem, key=drawn)
+        task = self.choices.task(self.points, key=held_out)
+        before, after = (float(eqx.filter_jit(task_loss)(one, task, key=held_out)) for one in (network, found))
+        return found if after < before else network
+
     def _stage(self, stage: str, key: Key, validation: Task | None) -> tuple[int, Any, Task]:
         """Steps, how to step, and the loss of a stage."""
+        if stage == "last-layer":
+            return 0, None, self.task
         if stage == "gauss-newton":
             updater = GaussNewton() if validation is None else Validated(GaussNewton(), validation)
             return self.iterations or LONG, updater, self.task
