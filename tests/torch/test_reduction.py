@@ -192,6 +192,17 @@ def test_a_refit_keeps_what_was_asked_for_and_finds_columns_told_by_others():
     assert same(small.module, module, torch.randn(50, 4)) < 1e-4
 
 
+def test_a_refit_tells_a_shifted_map_from_the_pixels_beside_it():
+    module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Identity(), nn.Conv2d(2, 3, 3))
+    with torch.no_grad():
+        module[0].weight[:] = 0
+        module[0].weight[0, 0, 1, 1] = module[0].weight[1, 0, 1, 2] = 1  # the second map is the first, one pixel on
+        module[2].weight[:, :, :, ::2] = 0
+    small = reduce(module, torch.randn(20, 1, 12, 12), keep={"0": 1})
+    assert small.widths == {"0": (2, 1)}
+    assert same(small.module, module, torch.randn(5, 1, 12, 12)) < 1e-3
+
+
 def test_a_refit_of_many_layers_errs_less_than_leaving_channels_out(pictures):
     module = settled(Residual(), pictures)
     small = reduce(module, pictures, keep=0.5)

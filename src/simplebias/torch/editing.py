@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import fx, nn
+from torch import nn
 
-from simplebias.condensation.refitting import fit_columns
-from simplebias.torch.looking import rows_of, takes_constants
 from simplebias.torch.spaces import CONVOLUTIONS, NORMS, Graph, Part
 
 
@@ -120,69 +118,3 @@ def _take_rows(layer: Any, kept: np.ndarray) -> None:
         layer.num_features = count
     elif isinstance(layer, nn.PReLU):
         layer.num_parameters = count
-
-
-class Refit(fx.Interpreter):
-    """One run of a cut module in which each layer is fitted to what it was fed before, and only then applied.
-
-    What a layer read of the old channels is told by least squares from what it reads of those that are left, errors of
-    the layers before it included; its weights follow from that. No labels are used.
-
-    Args:
-        graph: of the module before.
-        small: the module after the cuts.
-        cuts: by space.
-        targets: by step and first column `(places, old)`, what was read before.
-    """
-
-    def __init__(self, graph: Graph, small: nn.Module, cuts: Mapping[int, Cut], targets: Mapping[Any, Any]):
-        fx.Interpreter.__init__(self, small, graph=graph.graph)
-        self.before, self.cuts, self.targets = graph, cuts, targets
-
-    def run_node(self, n: fx.Node) -> Any:
-        """Fit a layer, then apply it."""
-        if n.name in self.before.reads:
-            self._fit(n, self.fetch_args_kwargs_from_env(n)[0][0])
-        return fx.Interpreter.run_node(self, n)
-
-    def _fit(self, node: fx.Node, value: torch.Tensor) -> None:
-        layout, name = self.before.layouts[node.all_input_nodes[0]], str(node.target)
-        layer: Any = self.module.get_submodule(name)  # pyright: ignore[reportAttributeAccessIssue]
-        weight, bias = self._old(name)
-        if bias is not None:
-            put(layer, "bias", bias)
-        start, pieces = 0, []
-        for part in layout.parts if layout else ():
-            root = self.before.root(part.space)
-            count, cut = self.before.spaces[root].count, self.cuts.get(root)
-            mixing = None
-            if cut is not None:
-                rows = rows_of(value, Part(root, start, part.repeats), len(cut.kept), layout.axis if layout else 1)
-                key = (node.name, part.start)
-                mixing, constants = self._mixing(rows.double(), cut, key, takes_constants(layer))
-                shift_bias(layer, weight, part, count, constants)
-            pieces.append(mix_columns(weight, part, count, mixing))
-            start += (count if cut is None else len(cut.kept)) * part.repeats
-        put(layer, "weight", torch.cat(pieces, dim=1))
-
-    def _old(self, name: str) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Weights and bias of a layer before, of the rows that are left."""
-        layer: Any = self.before.module.get_submodule(name)
-        weight, bias = layer.weight.detach(), None if layer.bias is None else layer.bias.detach()
-        for root, cut in self.cuts.items():
-            if name in self.before.spaces[root].producers:
-                index = torch.as_tensor(cut.kept, device=weight.device)
-                return weight[index], None if bias is None else bias[index]
-        return weight, bias
-
-    def _mixing(
-        self, rows: torch.Tensor, cut: Cut, key: tuple[str, int], shifted: bool
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Old channels from those that are left `(new, old)`, and what is added to each."""
-        wanted = self.targets[key].double()
-        level, means = wanted.mean(dim=0) * shifted, rows.mean(dim=0) * shifted
-        off, goal = rows - means, wanted - level
-        gram, cross = (off.T @ one / len(off) for one in (off, goal))
-        every = np.arange(len(cut.kept))
-        mixing = fit_columns(gram.cpu().numpy(), cross.cpu().numpy(), every, cut.mixing[key])
-        return mixing, level.cpu().numpy() - means.cpu().numpy() @ mixing

@@ -15,8 +15,9 @@ from simplebias.condensation.reduced import compare_outputs
 from simplebias.condensation.reduction import CONDENSED, FAITHFUL
 from simplebias.condensation.refitting import choose_columns
 from simplebias.core.errors import InputError, check_positive
-from simplebias.torch.editing import Cut, Refit, narrowed
+from simplebias.torch.editing import Cut, narrowed
 from simplebias.torch.looking import Look, Read, as_inputs, outputs_of, some_inputs
+from simplebias.torch.refitting import Refit
 from simplebias.torch.spaces import Graph
 
 TRIED = 256
@@ -91,7 +92,7 @@ def reduce(
         tolerance: most relative change of the output; 0 for channels without any effect alone.
         keep: a lossy refit instead, for modules that are not condensed: the share of the channels to keep in each
             group, or the number by the name of a layer. The channels are kept without which the next layers can be
-            told worst; these are fitted by least squares to what they were fed before. No labels are used.
+            told worst; these are fitted by least squares to what they gave before. No labels are used.
 
     Returns:
         The small module, an ordinary one of the same class, with the measured change. Train it on as any other.
@@ -135,8 +136,7 @@ def reduce(
         cuts = {space: _choose(graph, reads[space], count) for space, count in counts.items()}
         small, condensed = narrowed(graph, cuts), False
         targets = {key: read.values for one in reads.values() for key, read in one.items()}
-        with torch.no_grad():
-            Refit(graph, small, cuts, targets).run(*some)
+        Refit(graph, small, cuts, targets).refit(some)
     change, largest = compare_outputs(outputs, outputs_of(small, inputs))
     _as_it_was(small, module)
     return _told(graph, cuts, module, small, (change, largest), condensed=condensed, refitted=keep is not None)
