@@ -121,7 +121,7 @@ def trainer_callback(points: Any, values: Any, *, stop_early: bool = False, **op
         """Watches the model of a Trainer."""
 
         def __init__(self) -> None:
-            self._watching, self._loss = _Watching(points, values, options), None
+            self._watching, self._loss, self._waits = _Watching(points, values, options), None, False
 
         @property
         def run(self) -> Any:
@@ -136,12 +136,18 @@ def trainer_callback(points: Any, values: Any, *, stop_early: bool = False, **op
             """Look at the model before its first step."""
             self._watching.open(model, state.global_step)
 
-        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **others: Any) -> None:
-            """Remember the loss, which the Trainer tells here alone."""
-            self._loss = (logs or {}).get("loss", self._loss)
-
         def on_step_end(self, args: Any, state: Any, control: Any, **others: Any) -> Any:
-            """Tell the watch of a step of the optimiser."""
+            """Tell the watch of a step of the optimiser, or wait for its loss where one is about to be logged."""
+            self._waits = control.should_log
+            return control if self._waits else self._told(state, control)
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **others: Any) -> Any:
+            """Take the loss, which the Trainer tells here alone, after the end of the step."""
+            self._loss = (logs or {}).get("loss", self._loss)
+            waited, self._waits = self._waits, False
+            return self._told(state, control) if waited else control
+
+        def _told(self, state: Any, control: Any) -> Any:
             self._watching.step(state.global_step, self._loss)
             if self._watching.stops(stop_early):
                 control.should_training_stop = True
