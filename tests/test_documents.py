@@ -10,6 +10,7 @@ import dataclasses
 import doctest
 import importlib
 import re
+import runpy
 import shlex
 from pathlib import Path
 
@@ -86,9 +87,12 @@ def cases() -> list:
     return found
 
 
+@pytest.mark.filterwarnings("ignore:::lightning")  # of Lightning about itself
 @pytest.mark.parametrize(("file", "to_run"), cases())
 def test_the_code_of_a_document_runs(file, to_run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    if any("lightning" in block.code for block in to_run):  # which imports torchvision, which may miss operators
+        runpy.run_path(str(ROOT / "tests" / "integrations" / "conftest.py"))["declare_operators"]()
     namespace = {"__name__": "__main__"}
     for block in to_run:
         if block.language == "python":
