@@ -158,8 +158,6 @@ def test_a_residual_network_is_merged_where_shortcuts_tie_its_layers(pictures):
     assert all(after == before // 2 for before, after in small.widths.values())
     assert isinstance(small.module, Residual)
     assert same(small.module, module, torch.randn(9, 1, 12, 12)) < 1e-5
-    exported = torch.export.export(small.module.eval(), (pictures,)).module()
-    assert torch.allclose(exported(pictures), small.module(pictures), atol=1e-6)
     again = copy.deepcopy(small.module)
     again.load_state_dict(small.module.state_dict())
 
@@ -201,6 +199,18 @@ def test_a_refit_tells_a_shifted_map_from_the_pixels_beside_it():
     small = reduce(module, torch.randn(20, 1, 12, 12), keep={"0": 1})
     assert small.widths == {"0": (2, 1)}
     assert same(small.module, module, torch.randn(5, 1, 12, 12)) < 1e-3
+
+
+def test_a_refit_leaves_weights_before_and_after_a_layer_as_they_were_to_each_other():
+    module = nn.Sequential(nn.Linear(3, 40), nn.PReLU(40), nn.Linear(40, 2))
+    with torch.no_grad():
+        for one in (module[0].weight, module[0].bias):
+            one[8:] = one[:8].repeat(4, *[1] * (one.ndim - 1))  # eight neurons, five of each
+    small = reduce(module, torch.randn(200, 3), keep=0.2).module
+    ratio = lambda net: float((net[2].weight.norm() / net[0].weight.norm()).detach())
+    assert small[0].out_features == 8
+    assert same(small, module, torch.randn(50, 3)) < 1e-3
+    assert ratio(small) == pytest.approx(ratio(module), rel=1e-4)
 
 
 def test_a_refit_of_many_layers_errs_less_than_leaving_channels_out(pictures):
@@ -248,6 +258,26 @@ def test_a_concatenation_is_followed(pictures):
     small = reduce(module, pictures, tolerance=1e-5)
     assert small.widths == {"a": (4, 2), "b": (6, 3)}
     assert same(small.module, module, torch.randn(5, 1, 12, 12)) < 1e-5
+
+
+@pytest.mark.filterwarnings("ignore")  # those of the exporters
+@pytest.mark.parametrize("made", ["dense", "residual", "grouped"])
+def test_small_modules_are_exported_and_give_the_same(pictures, made):
+    pytest.importorskip("onnxscript")
+    from onnx.reference import ReferenceEvaluator
+
+    dense = nn.Sequential(nn.Linear(3, 12), nn.ReLU(), nn.Linear(12, 10), nn.Tanh(), nn.Linear(10, 2))
+    points = torch.randn(30, 3) if made == "dense" else pictures
+    module = dense if made == "dense" else settled(Residual() if made == "residual" else Inverted(), pictures)
+    reduced = reduce(module, points, keep=0.5)
+    assert reduced.parameters[1] < reduced.parameters[0]
+    small, fewer = reduced.module.eval(), points[:7]  # the number of points stays free
+    exported = torch.export.export(small, (points,), dynamic_shapes=({0: torch.export.Dim("points")},))
+    proto = torch.onnx.export(exported, dynamo=True, verbose=False).model_proto
+    (onnx,) = ReferenceEvaluator(proto).run(None, {proto.graph.input[0].name: fewer.numpy()})
+    expected = small(fewer).detach()
+    for given in (exported.module()(fewer).detach(), torch.tensor(onnx)):
+        assert torch.allclose(given, expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
 
 
 def test_the_verb_of_the_package_takes_a_module():
