@@ -1,6 +1,6 @@
 """A module with fewer channels whose layers are fitted, one after the other, to what they gave before."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,10 @@ from simplebias.torch.windows import Given, fit_windows
 
 class Refit(fx.Interpreter):
     """One run of a cut module in which each layer is fitted to what it was fed before, and only then applied.
+
+    Fewer channels need larger weights after them. Where the activation allows it, some of that is moved to the weights
+    before them, so that the two are to each other as they were: the outputs stay, and gradient descent takes the rates
+    that it took before.
 
     What a layer read of the old channels is told by least squares from what it reads of those that are left, errors of
     the layers before it included; its weights follow from that. Where a layer reads several values of a channel, such
@@ -38,6 +42,8 @@ class Refit(fx.Interpreter):
         with torch.no_grad():
             self.given.run(*inputs)
             self.run(*inputs)
+            for space in self.cuts:
+                self._balance(space)
 
     def run_node(self, n: fx.Node) -> Any:
         """Fit a layer, then apply it."""
@@ -70,6 +76,37 @@ class Refit(fx.Interpreter):
             rows, wanted = self._rows(name), self.given.kept[node.name]
             fit_windows(layer, value, self.given.places[node.name], wanted if rows is None else wanted[:, rows])
 
+    def _balance(self, space: int) -> None:
+        """Scale channels, and what reads them by the inverse, where no normalisation or shortcut is in between."""
+        names = self._neighbours(space)
+        if not names:
+            return
+        (old, before), (new, after) = [_norms(of, names) for of in (self.before.module, self.module)]
+        if min(old, before, new, after) == 0:
+            return
+        scale = float(np.sqrt(after / new * old / before))
+        for place, name in enumerate(names):
+            layer: Any = self.module.get_submodule(name)  # pyright: ignore[reportAttributeAccessIssue]
+            layer.weight.mul_(1 / scale if place else scale)
+            if place == 0 and layer.bias is not None:
+                layer.bias.mul_(scale)
+
+    def _neighbours(self, space: int) -> list[str]:
+        """The layer that gives the channels of a space, and those that read them; none where they cannot be scaled."""
+        one = self.before.spaces[space]
+        readers = [self.before.reads[name] for name in dict.fromkeys(one.readers)]
+        layouts = [self.before.layouts[node.all_input_nodes[0]] for node in readers]
+        bound = any(
+            self.before.root(part.space) == space
+            for name, parts in self.before.bound.items()
+            if not isinstance(self.before.module.get_submodule(name), nn.PReLU)
+            for part in parts
+        )
+        mixed = len(one.producers) != 1 or any(layout is None or len(layout.parts) != 1 for layout in layouts)
+        if mixed or bound or one.rule not in {"linear", "homogeneous"}:
+            return []
+        return [one.producers[0], *(str(node.target) for node in readers)]
+
     def _old(self, name: str) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Weights and bias of a layer before, of the rows that are left."""
         layer: Any = self.before.module.get_submodule(name)
@@ -94,3 +131,9 @@ class Refit(fx.Interpreter):
         every = np.arange(len(cut.kept))
         mixing = fit_columns(gram.cpu().numpy(), cross.cpu().numpy(), every, cut.mixing[key])
         return mixing, level.cpu().numpy() - means.cpu().numpy() @ mixing
+
+
+def _norms(module: Any, names: Sequence[str]) -> tuple[float, float]:
+    """Norms of the weights of the first layer, and of those of all others together."""
+    first, *others = [float(module.get_submodule(name).weight.norm()) for name in names]
+    return first, float(np.linalg.norm(others))
