@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from simplebias.core.compilation import quick_jit
 from simplebias.core.errors import InputError, check_positive
 from simplebias.core.types import ArrayLike, Network
 from simplebias.pde.problems import Field, Problem
@@ -213,7 +214,7 @@ def _slopes(function: Any, points: ArrayLike) -> np.ndarray:
     return np.asarray(_mapped(function, points, True), float).reshape(np.shape(points))
 
 
-@eqx.filter_jit
+@quick_jit
 def _mapped(function: Callable[..., Any], points: ArrayLike, differentiate: bool = False) -> Any:
     one = lambda x: jnp.asarray(function(x)).reshape(-1)
     return jax.vmap(jax.jacfwd(one) if differentiate else one)(points)

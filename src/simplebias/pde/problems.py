@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from simplebias.core.compilation import quick_jit
 from simplebias.core.errors import InputError, as_points, as_values, check_positive, is_traced
 from simplebias.core.laplacian import value_gradient_laplacian
 from simplebias.core.sobolev import derivatives
@@ -205,7 +206,25 @@ def field_values(function: Field, points: ArrayLike, domain: Domain, name: str) 
     if where.shape[1] != domain.inputs:
         raise InputError(f"points with {domain.inputs} inputs, as the domain", f"{where.shape[1]}")
     check_field(function, domain, name)
-    return as_values(jax.vmap(function)(where).reshape(-1, 1), where.shape[0], name)
+    return as_values(at_points(function, where).reshape(-1, 1), where.shape[0], name)
+
+
+@quick_jit
+def at_points(function: Field, points: Points) -> Array:
+    """A function of one point at many, compiled as a whole: its operations one by one take far longer to compile.
+
+    Args:
+        function: of one point.
+        points: `(points, inputs)`.
+
+    Returns:
+        `(points, ...)`.
+
+    Example:
+        >>> at_points(lambda x: x[0] * x[1], jnp.array([[2.0, 3.0], [1.0, 5.0]])).tolist()
+        [6.0, 5.0]
+    """
+    return jax.vmap(function)(points)
 
 
 def as_field(value: float | int | Field, name: str) -> Field:
@@ -315,7 +334,7 @@ def some_points(proposal: Proposal) -> Points:
 
 def _try(function: Field, points: Points, name: str, place: str) -> Array:
     """Values at a few points, refused where they are not finite."""
-    values = jax.vmap(function)(points)
+    values = at_points(function, points)
     if is_traced(values):
         return values
     bad = ~np.isfinite(np.asarray(values))

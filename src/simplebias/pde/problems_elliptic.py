@@ -15,6 +15,7 @@ from simplebias.pde.problems import (
     Field,
     Problem,
     as_field,
+    at_points,
     check_exponent,
     check_problem,
     field_values,
@@ -351,7 +352,7 @@ def _divergence(diffusion: Field, point: Point, gradient: Array, laplacian: Arra
 
 
 def _not_below_zero(reaction: Field, domain: Domain) -> bool:
-    values = jax.vmap(reaction)(some_points(domain.interior))
+    values = at_points(reaction, some_points(domain.interior))
     if is_traced(values):
         raise InputError("a problem made outside of jit", "one made inside", "Make it before.")
     return bool((values >= 0).all())

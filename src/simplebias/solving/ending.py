@@ -6,12 +6,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
+from simplebias.core.compilation import quick_jit
 from simplebias.core.errors import InputError, Outcome, StorageError
 from simplebias.core.run import (
     DATA,
@@ -234,12 +234,12 @@ def _values(ended: Ended, reference: Reference) -> xr.Dataset:
     return xr.Dataset(variables, coords={INPUT: names, OUTPUT: ["u"], "input_unit": (INPUT, [""] * len(names))})
 
 
-@eqx.filter_jit
+@quick_jit
 def _outputs(network: Network, points: Points) -> Array:
     return jax.vmap(network)(points)
 
 
-_loss = eqx.filter_jit(task_loss)
+_loss = quick_jit(task_loss)
 
 
 def _figures(ended: Ended, reference: Reference) -> dict[str, Any]:

@@ -10,9 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
 
+from simplebias.core.compilation import quick_jit
 from simplebias.core.snapshot import Measure, Record, Snapshot
 from simplebias.core.types import FREQUENCY, Array, Float, Int, Key, Points, Scalar, Schedule
 from simplebias.pde import Problem
+from simplebias.pde.problems import at_points
 from simplebias.solving.references import Reference
 
 ACROSS = {1: 1024, 2: 96}
@@ -83,7 +85,7 @@ def places(problem: Problem, reference: Reference, *, key: Key) -> Places:
     exact = None
     if reference.solution is not None:
         solution: Any = reference.solution
-        found = solution.values(inside) if hasattr(solution, "values") else jax.jit(jax.vmap(solution))(inside)
+        found = solution.values(inside) if hasattr(solution, "values") else at_points(solution, inside)
         exact = np.asarray(found, float).reshape(-1)
     return Places(inside, edge, given, index, shape, exact)
 
@@ -186,7 +188,7 @@ def records(problem: Problem, places: Places, at: Schedule) -> dict[str, Record]
 
 def _by_frequency(problem: Problem, places: Places) -> Measure:
     (spectra, middles), exact = spectra_of(problem, places), jnp.asarray(places.exact)
-    size = jnp.sqrt(spectra.power(exact))
+    size = jnp.sqrt(_power(spectra, exact))
     return Measure(
         Partial(_frequency_error, spectra, exact, jnp.maximum(size, 1e-12 * size.max())),
         dims=(FREQUENCY,),
@@ -195,6 +197,11 @@ def _by_frequency(problem: Problem, places: Places) -> Measure:
         description="amplitude of the error over that of the reference, by the modulus of the frequency",
         attributes={"scale": "log"},
     )
+
+
+@quick_jit
+def _power(spectra: Spectra, values: Array) -> Array:
+    return spectra.power(values)
 
 
 def _error(exact: Array, size: Array, snapshot: Snapshot) -> Scalar:

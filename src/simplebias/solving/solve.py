@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-import equinox as eqx
 import jax
 import numpy as np
 import optax
 
+from simplebias.core.compilation import quick_jit
 from simplebias.core.errors import InputError, Outcome, check_positive
 from simplebias.core.run import Run, provenance, write_description
 from simplebias.core.schedule import log_steps
@@ -260,7 +260,7 @@ class _Training:
         drawn, held_out = jax.random.split(jax.random.fold_in(self.keys[0], 2))
         found = last_layer(network, self.choices.problem, key=drawn)
         task = self.choices.task(self.points, key=held_out)
-        before, after = (float(eqx.filter_jit(task_loss)(one, task, key=held_out)) for one in (network, found))
+        before, after = (float(quick_jit(task_loss)(one, task, key=held_out)) for one in (network, found))
         return found if after < before else network
 
     def _stage(self, stage: str, key: Key, validation: Task | None) -> tuple[int, Any, Task]:

@@ -8,15 +8,13 @@ outside of the domain is faded out towards the boundary instead.
 import functools
 from collections.abc import Callable
 
-import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from simplebias.core.errors import InputError
-from simplebias.core.types import Array, Key
+from simplebias.core.types import Key
 from simplebias.pde import Domain
-from simplebias.pde.problems import Constant
+from simplebias.pde.problems import Constant, at_points
 
 LATTICE = {1: (4096, 16384), 2: (256, 1024), 3: (48, 96)}
 """Places along each input of a lattice, by the number of inputs: at first, and at most."""
@@ -178,12 +176,9 @@ def evaluate(function: Callable, points: np.ndarray) -> np.ndarray:
     if isinstance(function, Constant):
         return np.full(len(points), function.value)
     blocks = [points[start : start + BLOCK] for start in range(0, len(points), BLOCK)]
-    return np.concatenate([np.asarray(_mapped(function, jnp.asarray(one, float)), float).reshape(-1) for one in blocks])
-
-
-@eqx.filter_jit
-def _mapped(function: Callable, rows: Array) -> Array:
-    return jax.vmap(function)(rows)
+    return np.concatenate([
+        np.asarray(at_points(function, jnp.asarray(one, float)), float).reshape(-1) for one in blocks
+    ])
 
 
 def view_of(domain: Domain, needs: Callable[[View], np.ndarray], *, key: Key) -> tuple[View, np.ndarray]:

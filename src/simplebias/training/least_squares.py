@@ -114,6 +114,11 @@ class GaussNewton(Updater):
         after, state = self._search(terms, rebuilt, flat, here, state)
         return unravel(after), state, here.loss
 
+    @property
+    def heavy(self) -> bool:
+        """A matrix of all parameters is made and factorised."""
+        return True
+
     def settled(self, state: Damping) -> Bool[Array, ""]:
         """Whether no damping gave a lower loss."""
         return state.failed

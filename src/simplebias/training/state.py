@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from simplebias.core.compilation import quick_jit
 from simplebias.core.errors import InputError
 from simplebias.core.snapshot import Neurons, neurons_of, take_snapshot
 from simplebias.core.task import Task
@@ -125,7 +126,6 @@ def observe_member(plan: Plan, member: Member, fixed: Fixed, step: Int[Array, ""
     return {name: jnp.asarray(measure(snapshot)) for name, measure in plan.measures[slot].items()}
 
 
-@eqx.filter_jit
 def run_block(
     plan: Plan,
     members: Member,
@@ -150,6 +150,13 @@ def run_block(
     Returns:
         The new states, and for each slot and record values `(members, stops, ...)`, zero where not due.
     """
+    heavy = plan.updater is not None and plan.updater.heavy
+    return (_quickly if heavy else _thoroughly)(plan, members, fixed, step, stops, due)
+
+
+def _run_block(
+    plan: Plan, members: Member, fixed: Fixed, step: Int[Array, ""], stops: Array, due: dict[str, Array]
+) -> tuple[Member, dict[str, dict[str, Array]]]:
     alone = fixed.key.shape[0] == 1  # a batch of one would turn plain matrix products into slower batched ones
 
     def each(function: Callable[[Member, Fixed], Any]) -> Callable[[Member, Fixed], Any]:
@@ -178,6 +185,9 @@ def run_block(
     if alone:
         return jax.tree.map(lambda x: x[None], (members, values))
     return members, jax.tree.map(lambda x: jnp.moveaxis(x, 0, 1), values)
+
+
+_thoroughly, _quickly = eqx.filter_jit(_run_block), quick_jit(_run_block)
 
 
 def as_ensemble(network: PyTree, seeds: ArrayLike | None) -> tuple[PyTree, np.ndarray]:

@@ -46,6 +46,11 @@ class Updater(eqx.Module):
             New parameters, new state, and the loss before the step.
         """
 
+    @property
+    def heavy(self) -> bool:
+        """Whether a step is mostly large matrix operations: optimising the rest takes longer than it saves."""
+        return False
+
     def settled(self, state: PyTree) -> Bool[Array, ""]:
         """Whether further steps would change nothing, by the state after one; the loop then ends the member."""
         return jnp.asarray(False)

@@ -78,6 +78,11 @@ class Validated(Updater):
         last = ends(since, inner)  # a step that finds the training settled is not taken, so the one before goes back
         return jax.tree.map(lambda new, old: jnp.where(last, old, new), moved, best), after, loss
 
+    @property
+    def heavy(self) -> bool:
+        """As the other updater."""
+        return self.inner.heavy
+
     def settled(self, state: Best) -> Bool[Array, ""]:
         """Whether the validation loss has not fallen for so many steps, or the updater has settled."""
         return state.over
