@@ -19,7 +19,7 @@ from simplebias.core.task import Regression
 from simplebias.networks import TwoLayer, ensemble
 from simplebias.training import Gradient, loop, loss_measure, train
 
-STEPS = 2000
+STEPS = 6000
 UPDATER = Gradient(optax.adam(1e-3), batch_size=7)  # one object, so that a process compiles once
 OUTPUTS = Measure(lambda snapshot: snapshot.outputs, dims=("point", "output"))
 
@@ -39,7 +39,7 @@ def when_under_way(folder, act):
     def wait():
         while not (folder / "checkpoint.eqx").exists():
             time.sleep(0.005)
-        time.sleep(0.05)
+        time.sleep(0.01)
         act()
 
     threading.Thread(target=wait, daemon=True).start()
