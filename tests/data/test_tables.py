@@ -341,6 +341,9 @@ def test_constant_inputs_are_dropped_with_a_note(table):
     assert sample.input_names == ("a",)
     assert sample.points.shape == (3, 1)
     assert any("b" in note and "constant" in note for note in sample.notes)
+    kept = read(table("a,b,y\n1,7,1\n2,7,3\n3,7,2\n"), keep_constant=True)
+    assert kept.points.tolist() == [[1, 7], [2, 7], [3, 7]]
+    assert not kept.notes
 
 
 def test_repeated_points(table):

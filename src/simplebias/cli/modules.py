@@ -38,7 +38,7 @@ def reduce_module(
     if out.exists() and any(out.iterdir()):
         raise InputError("a new or empty folder for --out", f"{out}, which holds files")
     module = load_into(make_module(model), source)
-    sample = read(data)
+    sample = read(data, keep_constant=True)
     points = as_inputs(sample.points.reshape(len(sample.points), *sizes(shape, sample.points.shape[1])), module)
     small = reduce(module, points, tolerance=tolerance, keep=keep)
     written = write_module(small.module, out, points)

@@ -20,7 +20,13 @@ _TARGETS = {"points": ("values", "labels"), "x": ("y", "Y"), "X": ("y", "Y")}
 
 
 def read_array(
-    path: Path, *, inputs: Any = None, target: Any = None, classification: bool | None = None, limit: int | None = None
+    path: Path,
+    *,
+    inputs: Any = None,
+    target: Any = None,
+    classification: bool | None = None,
+    limit: int | None = None,
+    keep_constant: bool = False,
 ) -> Sample:
     """Read NumPy arrays.
 
@@ -31,6 +37,7 @@ def read_array(
         target: likewise; by default the last column.
         classification: whether the target names classes; by default only if it is text or called `labels`.
         limit: keep the first so many complete rows.
+        keep_constant: whether inputs that never vary are kept.
 
     Returns:
         The sample. Points of more than two dimensions are pictures: flattened, with `image_shape` set, and divided by
@@ -50,7 +57,7 @@ def read_array(
         if not content.startswith(b"\x93NUMPY"):
             refuse_content(path, "a NumPy array (.npy)", content)
         points, values, names = _from_table(_arrays(content, path)[""], inputs, target, path)
-    return _assemble(path, points, values, names, classification, limit)
+    return _assemble(path, points, values, names, classification, limit, keep_constant)
 
 
 def _arrays(content: bytes, path: Path) -> dict[str, np.ndarray]:
@@ -135,6 +142,7 @@ def _assemble(
     names: tuple[str, str],
     classification: bool | None,
     limit: int | None,
+    keep_constant: bool,
 ) -> Sample:
     if points.size == 0 or values.size == 0:
         raise InputError(f"numbers in {path}", f"empty arrays {points.shape}, {values.shape}", "Save them again.")
@@ -177,7 +185,7 @@ def _assemble(
         notes=tuple(notes),
         path=path,
     )
-    return complete(sample, rows=rows)
+    return complete(sample, rows=rows, keep_constant=keep_constant)
 
 
 def _numbered(name: str, count: int) -> tuple[str, ...]:

@@ -22,6 +22,8 @@ _KINDS = {
     "CIFAR pictures": ((".bin", ".tar.gz", ".tgz", ".tar"), ("classification", "limit")),
     "idx pictures": (("idx3-ubyte", "idx3-ubyte.gz", "idx1-ubyte", "idx1-ubyte.gz"), ("classification", "limit")),
 }
+TABULAR = ("a table", "a NumPy file")
+"""Kinds of which inputs that never vary are left out."""
 _REMEDIES = {
     ".xlsx": "Save the sheet as CSV.",
     ".xls": "Save the sheet as CSV.",
@@ -46,6 +48,7 @@ def read(
     classification: bool | None = None,
     size: int | None = None,
     limit: int | None = None,
+    keep_constant: bool = False,
 ) -> Sample:
     """Read real data, by the name of a shipped sample or from a file, and check them.
 
@@ -63,6 +66,8 @@ def read(
         classification: whether the target names classes; by default if it is text.
         size: pictures: reduce the longer side to at most so many pixels (64 by default).
         limit: keep the first so many rows (all by default), moments of a recording (8000) or labelled pictures (2000).
+        keep_constant: tables and arrays: whether inputs that never vary are kept, for a model that takes them; they
+            tell nothing and are left out by default.
 
     Returns:
         The sample; its notes tell everything that was done to the data.
@@ -91,6 +96,8 @@ def read(
     path, shipped = _locate(source)
     kind = _kind(path)
     _check_options(path, kind, given)
+    if keep_constant and kind in TABULAR:  # pictures keep all pixels anyway
+        given["keep_constant"] = True
     named = str(path.resolve()) if shipped is None else shipped.name
     sample = dataclasses.replace(_read(path, kind, dict(given), shipped), read_with={"source": named, **given})
     return sample if shipped is None else _as_shipped(sample, shipped)

@@ -85,7 +85,7 @@ class Sample:
         return f"Sample({self.name}: {self.kind}, {self.size} points, inputs {shown}, outputs {outputs})"
 
 
-def complete(sample: Sample, *, rows: Sequence[int] | np.ndarray | None = None) -> Sample:
+def complete(sample: Sample, *, rows: Sequence[int] | np.ndarray | None = None, keep_constant: bool = False) -> Sample:
     """The checks that any data pass last: enough points, something to learn, and notes on what cannot be learned.
 
     Constant inputs are dropped with a note (never pixels of pictures), repeated points are kept with a note.
@@ -93,6 +93,7 @@ def complete(sample: Sample, *, rows: Sequence[int] | np.ndarray | None = None) 
     Args:
         sample: what was read, all finite.
         rows: for each point, its row in the file, to name it in notes.
+        keep_constant: whether inputs that never vary are kept.
 
     Returns:
         The sample, with constant inputs left out and notes added.
@@ -112,7 +113,7 @@ def complete(sample: Sample, *, rows: Sequence[int] | np.ndarray | None = None) 
     if sample.size < 2:
         raise InputError(f"at least two rows of data in {where}", f"{sample.size}", "Give more data.")
     sample = _check_target(sample, where)
-    if sample.image_shape is None:
+    if sample.image_shape is None and not keep_constant:
         sample = _drop_constant_inputs(sample, where)
     return dataclasses.replace(sample, notes=sample.notes + _repetitions(sample, rows))
 

@@ -24,6 +24,7 @@ def read_table(
     header: bool | None = None,
     classification: bool | None = None,
     limit: int | None = None,
+    keep_constant: bool = False,
 ) -> Sample:
     """Read a table with one sample in each row.
 
@@ -34,6 +35,7 @@ def read_table(
         header: whether the first row names the columns; by default found out.
         classification: whether the target names classes; by default only if it is text.
         limit: keep the first so many complete rows.
+        keep_constant: whether inputs that never vary are kept.
 
     Returns:
         The sample. A table of one column is a series: its only input is the row number.
@@ -61,7 +63,7 @@ def read_table(
         rows = rows[:limit]
     features = [_as_numbers(column.take(rows), table.rows[rows], path, notes) for column in features]
     sample = _assemble(path, features, [column.take(rows) for column in answers], table, rows, classification, notes)
-    return complete(sample, rows=table.rows[rows])
+    return complete(sample, rows=table.rows[rows], keep_constant=keep_constant)
 
 
 def _open(path: Path, header: bool | None) -> Table:
