@@ -11,6 +11,8 @@ PINS = pyproject.toml requirements/lock.txt requirements/pip.txt requirements/bu
 WORKERS = 2
 # Programs compiled once are read by the other worker, by subprocesses, and by the next run.
 CACHE = JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.pytest_cache/jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0.1
+# What the first process compiles of Python all others read, also where bytecode is turned off (empty: it is on).
+export PYTHONDONTWRITEBYTECODE =
 # Each worker has one core: threads of linear algebra that wait for each other take most of the time otherwise.
 THREADS = OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST = $(CACHE) $(THREADS) $(BIN)/python -m pytest --durations=15
