@@ -98,6 +98,14 @@ def test_networks_have_the_size_asked_for(kind, key):
         assert abs(count_parameters(network) / count - 1) < 0.05
 
 
+def test_frequencies_of_one_input_leave_no_gaps(key):
+    layer = small_network(1, (2.0, 10.0), parameters=300, key=key).inner.layers[0]
+    drawn = np.abs(np.asarray(layer.weight)[:, 0])  # before the scale is applied
+    assert len(drawn) == 15
+    for each in (drawn[:7], drawn[7:]):
+        assert np.histogram(each, np.linspace(0, 2, len(each) + 1))[0].tolist() == [1] * len(each)
+
+
 @pytest.mark.usefixtures("float64")
 def test_bands_share_out_all_power_up_to_the_highest(key):
     looks = places(PROBLEM, find_reference(PROBLEM), key=key)
@@ -154,7 +162,7 @@ def test_the_last_layer_is_solved_for_in_the_end(key):
     run = solve(PROBLEM, key=key, last_layer=True, method="adam", iterations=30, **QUICK)
     error, stage = run.data["error"].values, run.data["stage"]
     assert [stage.attrs["stages"][which] for which in stage.values[-2:]] == ["adam", "last-layer"]
-    assert error[-1] < 0.02 * error[-2]
+    assert error[-1] < 0.1 * error[-2]
     np.testing.assert_allclose(float(run.data["relative_l2"]), error[-1], rtol=0.5)  # at other points
 
 

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from simplebias.core.errors import check_choice, check_positive
 from simplebias.core.types import Key, Network
 from simplebias.networks import MLP, MultiScale
+from simplebias.networks.multiscale import _owners
 
 NETWORKS = ("multi-scale", "plain")
 """Networks by name."""
@@ -23,7 +25,9 @@ def small_network(
     """A network of two hidden layers, small enough for a matrix of all parameters.
 
     `multi-scale`: sines, `MultiScale` of version 1, whose phases are spread over a whole turn in every layer, so that
-    it has no parity. `plain`: tanh without scales, of the same size.
+    it has no parity. With one input the frequencies of each scale are spread evenly up to twice the scale: with few
+    neurons normally distributed ones leave gaps, and a training that has to move a frequency takes long. `plain`: tanh
+    without scales, of the same size.
 
     Args:
         inputs: number of inputs.
@@ -60,4 +64,16 @@ def small_network(
         jax.random.uniform(key, bias.shape, bias.dtype, -jnp.pi, jnp.pi)
         for key, bias in zip(keys, places(network), strict=True)
     ]
-    return eqx.tree_at(places, network, phases)
+    network = eqx.tree_at(places, network, phases)
+    return _spread(network, len(kept), jax.random.fold_in(turned, 2)) if inputs == 1 else network
+
+
+def _spread(network: MultiScale, count: int, key: Key) -> MultiScale:
+    """Frequencies of each scale at random in as many equal parts of what lies below twice the scale; signs stay."""
+    first = lambda one: one.inner.layers[0].weight
+    weight = first(network)
+    owner = _owners(len(weight), count)
+    held = np.bincount(owner)
+    part = np.concatenate([np.arange(number) for number in held])
+    places = (part + jax.random.uniform(key, part.shape, weight.dtype)) / held[owner]
+    return eqx.tree_at(first, network, jnp.sign(weight) * 2 * places[:, None])
