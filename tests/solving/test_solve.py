@@ -106,6 +106,16 @@ def test_frequencies_of_one_input_leave_no_gaps(key):
         assert np.histogram(each, np.linspace(0, 2, len(each) + 1))[0].tolist() == [1] * len(each)
 
 
+def test_every_second_frequency_is_one_that_the_equation_has(key):
+    exact = lambda x: jnp.sin(TURN * x[0]) + jnp.sin(16 * TURN * x[0])
+    source = lambda x: TURN**2 * (jnp.sin(TURN * x[0]) + 256 * jnp.sin(16 * TURN * x[0]))
+    found = choose(Poisson(Box(0, 1), source, exact=exact), **(OPTIONS | {"parameters": 700}), key=key)
+    weight = np.abs(np.asarray(found.solution.network.inner.layers[0].weight)[:, 0])
+    assert (len(weight), len(found.scales)) == (25, 4)
+    fast = weight[18:] * found.scales[-1] / TURN  # neurons of the highest scale, in cycles per unit
+    np.testing.assert_allclose(fast[::2], 16, atol=1.1)  # a tapered line is three bins wide
+
+
 @pytest.mark.usefixtures("float64")
 def test_bands_share_out_all_power_up_to_the_highest(key):
     looks = places(PROBLEM, find_reference(PROBLEM), key=key)

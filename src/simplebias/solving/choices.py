@@ -10,11 +10,11 @@ import numpy as np
 from simplebias.core.errors import InputError, check_choice, check_positive
 from simplebias.core.snapshot import count_parameters
 from simplebias.core.task import Task
-from simplebias.core.types import Key, Network, Point, Points, Scalar
+from simplebias.core.types import FREQUENCY, Key, Network, Point, Points, Scalar
 from simplebias.pde import Ball, Box, HardBoundary, Lattice, Problem, Residual, Ritz, graded_points
 from simplebias.pde.collocation import check_linear
-from simplebias.solving.networks import NETWORKS, small_network
-from simplebias.solving.scales import scales_for
+from simplebias.solving.networks import NETWORKS, Power, small_network
+from simplebias.solving.scales import problem_scales
 
 LOSSES = ("auto", "residual", "ritz")
 BOUNDARIES = ("auto", "hard", "penalty", "nitsche")
@@ -185,10 +185,10 @@ def choose(
         )
     if last_layer:
         _check_last_layer(problem, loss)
-    found = _scales(problem, scales, placed)
+    found, power = _scales(problem, scales, placed)
     if parameters is None and network in (None, *NETWORKS) and loss == "ritz" and peaked:
         parameters = FEW
-    made, description = _network(problem, network, parameters, found, drawn)
+    made, description = _network(problem, network, parameters, found, power, drawn)
     solution = _hard(made, problem) if boundary == "hard" else made
     if method == "auto":
         method = "gauss-newton" if count_parameters(solution) <= LARGEST else "adam"
@@ -285,19 +285,30 @@ class Line:
         return (1 - place) * ends[0] + place * ends[1]
 
 
-def _scales(problem: Problem, scales: Any, key: Key) -> tuple[float, ...]:
+def _scales(problem: Problem, scales: Any, key: Key) -> tuple[tuple[float, ...], Power | None]:
+    """Scales, and where they were found for one input, the power by frequency that they were found from."""
     if isinstance(scales, str):
         check_choice(scales, "scales", ("auto",))
-        found = scales_for(problem, key=key)
-        return found if len(found) >= FEWEST or len(found) == 1 else scales_for(problem, count=FEWEST, key=key)
+        advice = problem_scales(problem, key=key)
+        found = advice.scales
+        if 1 < len(found) < FEWEST:
+            found = tuple(float(f"{one:.3g}") for one in np.geomspace(found[0], found[-1], FEWEST))
+        if problem.domain.inputs > 1:
+            return found, None
+        return found, (advice.data[FREQUENCY].values, advice.data["power"].values[0])
     found = tuple(float(one) for one in np.atleast_1d(np.asarray(scales, float)))
     if not all(np.isfinite(one) and one > 0 for one in found):
         raise InputError("scales='auto' or numbers above zero", repr(scales))
-    return found
+    return found, None
 
 
 def _network(
-    problem: Problem, network: Any, parameters: int | None, scales: tuple[float, ...], key: Key
+    problem: Problem,
+    network: Any,
+    parameters: int | None,
+    scales: tuple[float, ...],
+    power: Power | None,
+    key: Key,
 ) -> tuple[Network, dict[str, Any]]:
     if network is not None and not isinstance(network, str):
         if not callable(network):
@@ -309,7 +320,7 @@ def _network(
         check_positive(parameters, "parameters", integer=True)
     kind = network or "multi-scale"
     options = {"kind": kind, "parameters": parameters}
-    made = small_network(problem.domain.inputs, scales, key=key, **options)
+    made = small_network(problem.domain.inputs, scales, power=power, key=key, **options)
     return made, options | {"inputs": problem.domain.inputs, "scales": list(scales)}
 
 

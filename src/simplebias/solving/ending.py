@@ -38,6 +38,8 @@ CONVERGED = 1e-2
 """Size of the residual, over that of what is given, below which a training counts as converged."""
 STILL = 1e-3
 """Change of an energy over the last half of the records below which a training counts as at rest."""
+EARLY = 0.1
+"""The same, above which a training that other points ended was ended early."""
 TRAINED = "trained network (this run)"
 
 
@@ -212,7 +214,8 @@ def _converged(ended: Ended, data: xr.Dataset, key: Key) -> tuple[bool, dict[str
     other: Any = ended.choices.validation(ended.task.size, key=key)
     energies = [float(_loss(ended.runs[-1].network, task, key=key)) for task in (ended.task, other)]
     gap = abs(energies[0] - energies[1]) / size
-    rests = change < STILL or (ended.runs[-1].outcome == Outcome.STOPPED and not ended.late)
+    stopped = ended.runs[-1].outcome == Outcome.STOPPED and not ended.late
+    rests = change < (EARLY if stopped else STILL)
     return rests and gap < CONVERGED, {"relative change of the energy": change, "gap to other points": gap}
 
 

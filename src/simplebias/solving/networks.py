@@ -1,5 +1,6 @@
 """Small networks of sines for Gauss-Newton, with the frequencies that an equation needs from the start."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -15,18 +16,29 @@ from simplebias.networks.multiscale import _owners
 
 NETWORKS = ("multi-scale", "plain")
 """Networks by name."""
+LEAST = 0.01
+"""Amplitude, over the largest, from which on a frequency counts."""
+Power = tuple[np.ndarray, np.ndarray]
+"""Frequencies, and the power at each."""
 PARAMETERS = {1: 700, 2: 1200}
 """Parameters by the number of inputs, where none are asked for; 1400 for three and more."""
 
 
 def small_network(
-    inputs: int, scales: Sequence[float], *, kind: str = "multi-scale", parameters: int | None = None, key: Key
+    inputs: int,
+    scales: Sequence[float],
+    *,
+    kind: str = "multi-scale",
+    parameters: int | None = None,
+    power: Power | None = None,
+    key: Key,
 ) -> Network:
     """A network of two hidden layers, small enough for a matrix of all parameters.
 
     `multi-scale`: sines, `MultiScale` of version 1, whose phases are spread over a whole turn in every layer, so that
-    it has no parity. With one input the frequencies of each scale are spread evenly up to twice the scale: with few
-    neurons normally distributed ones leave gaps, and a training that has to move a frequency takes long. `plain`: tanh
+    it has no parity. With one input the frequencies of each scale are spread evenly up to twice the scale, every second
+    one where there is power: with few neurons normally distributed ones leave gaps, and a training that has to move a
+    frequency takes long. `plain`: tanh
     without scales, of the same size.
 
     Args:
@@ -34,6 +46,7 @@ def small_network(
         scales: factors of the inputs, each for as many neurons of the first layer.
         kind: `multi-scale` or `plain`.
         parameters: about how many; by default 700, 1200 and 1400 for one, two and more inputs.
+        power: with one input, frequencies in cycles per unit and the power of what is sought there, if known.
         key: random key of the weights.
 
     Returns:
@@ -65,15 +78,25 @@ def small_network(
         for key, bias in zip(keys, places(network), strict=True)
     ]
     network = eqx.tree_at(places, network, phases)
-    return _spread(network, len(kept), jax.random.fold_in(turned, 2)) if inputs == 1 else network
+    return _spread(network, kept, power, jax.random.fold_in(turned, 2)) if inputs == 1 else network
 
 
-def _spread(network: MultiScale, count: int, key: Key) -> MultiScale:
+def _spread(network: MultiScale, scales: tuple[float, ...], power: Power | None, key: Key) -> MultiScale:
     """Frequencies of each scale at random in as many equal parts of what lies below twice the scale; signs stay."""
     first = lambda one: one.inner.layers[0].weight
     weight = first(network)
-    owner = _owners(len(weight), count)
+    owner = _owners(len(weight), len(scales))
     held = np.bincount(owner)
     part = np.concatenate([np.arange(number) for number in held])
-    places = (part + jax.random.uniform(key, part.shape, weight.dtype)) / held[owner]
-    return eqx.tree_at(first, network, jnp.sign(weight) * 2 * places[:, None])
+    sizes = 2 * (part + np.asarray(jax.random.uniform(key, part.shape))) / held[owner]
+    if power is not None:  # every second neuron gets a frequency that has some, in shares of the amplitude
+        angular, amplitude = 2 * np.pi * power[0], np.sqrt(power[1])
+        amplitude = np.where(amplitude < LEAST * amplitude.max(initial=0.0), 0.0, amplitude)
+        for which, (below, scale) in enumerate(itertools.pairwise((0.0, *scales))):
+            chosen = np.flatnonzero(owner == which)[::2]
+            within = (angular > 2 * below) & (angular <= 2 * scale) & (amplitude > 0)
+            if within.any():
+                shares = np.cumsum(amplitude[within]) / amplitude[within].sum()
+                wanted = (np.arange(len(chosen)) + 0.5) / len(chosen)
+                sizes[chosen] = angular[within][np.searchsorted(shares, wanted)] / scale
+    return eqx.tree_at(first, network, jnp.sign(weight) * jnp.asarray(sizes, weight.dtype)[:, None])
