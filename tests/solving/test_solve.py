@@ -169,10 +169,11 @@ def test_what_cannot_be_is_named(options, words, key):
 
 
 def test_the_last_layer_is_solved_for_in_the_end(key):
-    run = solve(PROBLEM, key=key, last_layer=True, method="adam", iterations=30, **QUICK)
-    error, stage = run.data["error"].values, run.data["stage"]
+    run = solve(PROBLEM, key=key, last_layer=True, method="adam", iterations=30, **(QUICK | {"parameters": 100}))
+    loss, error, stage = run.data["loss"].values, run.data["error"].values, run.data["stage"]
     assert [stage.attrs["stages"][which] for which in stage.values[-2:]] == ["adam", "last-layer"]
-    assert error[-1] < 0.1 * error[-2]
+    assert loss[-1] < 0.1 * loss[-2]
+    assert error[-1] < 0.2 * error[-2]
     np.testing.assert_allclose(float(run.data["relative_l2"]), error[-1], rtol=0.5)  # at other points
 
 
