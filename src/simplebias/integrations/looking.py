@@ -78,6 +78,7 @@ class Book:
         self.recorder: Recorder | None = None
         self.initial: tuple[Weights, ...] = ()
         self.reached = 0
+        self.expected = 0.0  # seconds that measuring a look takes
         groups: dict[str, dict[str, Any]] = {}
         for name in instruments.records:
             groups.setdefault(self.slots[name].dimension, {})[name] = self.records[name].measure.function
@@ -131,15 +132,17 @@ class Book:
         """Measure the looks that wait, oldest first.
 
         Args:
-            until: `time.perf_counter()` after which no further one is begun; None for all.
+            until: `time.perf_counter()` at which to have done, as far as the time of the last ones foretells it; None
+                for all.
 
         Returns:
             Whether none is left.
         """
-        while self.pending and (until is None or time.perf_counter() < until):
-            look = self.pending.pop(0)
+        while self.pending and (until is None or time.perf_counter() + self.expected < until):
+            look, began = self.pending.pop(0), time.perf_counter()
             wanted = {name: slot.dimension for name, slot in self.slots.items() if look.step in slot.steps}
             self._keep(look.step, self._measured(look, wanted))
+            self.expected = max(time.perf_counter() - began, 0.9 * self.expected)
         return not self.pending
 
     def flush(self, every: float = 0.0) -> None:

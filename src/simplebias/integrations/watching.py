@@ -233,7 +233,7 @@ class Watch:
         book.add(self._seen(weighed=book.weighs(self._step)))
         now = time.perf_counter()
         spent = self.seconds["loop"] + now - began
-        left = self._overhead * (now - self._entered) - spent
+        left = self._overhead * (now - self._entered - spent) - spent
         if left > 0 or book.waiting > PENDING:
             self._work(None if book.waiting > PENDING else now + left)
 
