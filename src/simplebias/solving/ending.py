@@ -38,6 +38,8 @@ CONVERGED = 1e-2
 """Size of the residual, over that of what is given, below which a training counts as converged."""
 STILL = 1e-3
 """Change of an energy over the last half of the records below which a training counts as at rest."""
+UNSOLVED = 0.5
+"""Size of the residual above which the least energy that was found is not that of the solution."""
 EARLY = 0.1
 """The same, above which a training that other points ended was ended early."""
 TRAINED = "trained network (this run)"
@@ -205,9 +207,7 @@ def _converged(ended: Ended, data: xr.Dataset, key: Key) -> tuple[bool, dict[str
     if not np.isfinite(losses).all():
         return False, {"loss": float(losses[-1])}
     if ended.choices.loss == "residual":
-        task: Any = ended.choices.task(max(ended.task.size, 512), key=key)
-        network = ended.runs[-1].network
-        size = float(jnp.sqrt(_loss(network, task, key=key) / ended.choices.size))
+        size = _residual(ended, key)
         return size < CONVERGED, {"relative residual": size}
     half, size = losses[len(losses) // 2 :], max(abs(losses[-1]), 1e-300)
     change = float(abs(half[0] - half[-1]) / size)
@@ -216,7 +216,19 @@ def _converged(ended: Ended, data: xr.Dataset, key: Key) -> tuple[bool, dict[str
     gap = abs(energies[0] - energies[1]) / size
     stopped = ended.runs[-1].outcome == Outcome.STOPPED and not ended.late
     rests = change < (EARLY if stopped else STILL)
-    return rests and gap < CONVERGED, {"relative change of the energy": change, "gap to other points": gap}
+    check = {"relative change of the energy": change, "gap to other points": gap}
+    if ended.choices.problem.linear and ended.choices.problem.smooth and not ended.choices.peaked:
+        check["relative residual"] = _residual(ended, key)
+    solved = check.get("relative residual", 0.0) < UNSOLVED
+    return rests and gap < CONVERGED and solved, check
+
+
+def _residual(ended: Ended, key: Key) -> float:
+    """Root mean square of the residual at new points, over that of what is given."""
+    boundary = "penalty" if ended.choices.boundary == "nitsche" else ended.choices.boundary
+    like = dataclasses.replace(ended.choices, loss="residual", boundary=boundary)
+    task: Any = like.task(max(ended.task.size, 512), key=key)
+    return float(jnp.sqrt(_loss(ended.runs[-1].network, task, key=key) / like.size))
 
 
 def _values(ended: Ended, reference: Reference) -> xr.Dataset:
