@@ -60,7 +60,7 @@ def draw(found: dict, file: str) -> None:
             style = {"line_color": colour, "mode": "lines+markers", "showlegend": column == 1}
             page.add_scatter(**line, **style, row=1, col=column)
     page.update_xaxes(type="log", title="highest frequency, periods on the interval", tickvals=HIGHEST)
-    page.update_yaxes(type="log")
+    page.update_yaxes(type="log", exponentformat="power")
     page.write_html(file, include_plotlyjs=True)
 
 
