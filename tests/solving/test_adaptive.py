@@ -13,6 +13,7 @@ from simplebias.core.errors import InputError
 from simplebias.core.run import Run
 from simplebias.networks import MLP
 from simplebias.pde import Box, HardBoundary, Poisson
+from simplebias.pde.last_layer import find_last_layer
 from simplebias.solving.adaptive import Sum, grown, solve_adaptively
 from simplebias.solving.networks import small_network
 
@@ -25,6 +26,7 @@ def test_a_grown_network_is_the_same_function_and_its_part_learns(key, hard):
     network = MLP(1, 1, 8, 2, key=first)
     network = HardBoundary(network, Box(0, 1)) if hard else network
     more = grown(network, small_network(1, (4.0, 8.0), parameters=100, key=second))
+    assert len(find_last_layer(more)) == 2  # the sum is affine in the last layers of both
     x = jnp.linspace(0.1, 0.9, 7)[:, None]
     np.testing.assert_array_equal(jax.vmap(more)(x), jax.vmap(network)(x))
     slopes = eqx.filter_grad(lambda one: jnp.sum(jax.vmap(one)(x)))(more)

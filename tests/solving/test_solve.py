@@ -161,6 +161,7 @@ def test_the_clock_may_go_round():
         ({"iterations": 0}, "iterations"),
         ({"network": WAVE, "parameters": 10}, "size is its own"),
         ({"last_layer": True, "loss": "ritz"}, "residual"),
+        ({"last_layer": True, "network": WAVE}, "network with layers"),
     ],
 )
 def test_what_cannot_be_is_named(options, words, key):

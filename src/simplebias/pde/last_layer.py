@@ -115,6 +115,8 @@ def find_last_layer(network: Any) -> Any:
             parts = getattr(network, other)
             parts = parts if isinstance(parts, tuple) else (parts,)
             return tuple(find_last_layer(part) for part in (getattr(network, one), *parts))
+    if hasattr(network, "parts"):
+        return tuple(find_last_layer(part) for part in network.parts)
     layers: Any = getattr(network, "layers", ())
     if not len(layers):
         raise InputError("a network with layers", type(network).__name__, "Say which layer is the last by where=.")

@@ -13,8 +13,9 @@ from simplebias.core.task import Task
 from simplebias.core.types import FREQUENCY, Key, Network, Point, Points, Scalar
 from simplebias.pde import Ball, Box, HardBoundary, Lattice, Problem, Residual, Ritz, graded_points
 from simplebias.pde.collocation import check_linear
+from simplebias.pde.last_layer import find_last_layer
 from simplebias.solving.networks import NETWORKS, Power, small_network
-from simplebias.solving.scales import problem_scales
+from simplebias.solving.scales import problem_scales, spread
 
 LOSSES = ("auto", "residual", "ritz")
 BOUNDARIES = ("auto", "hard", "penalty", "nitsche")
@@ -190,6 +191,8 @@ def choose(
         parameters = FEW
     made, description = _network(problem, network, parameters, found, power, drawn)
     solution = _hard(made, problem) if boundary == "hard" else made
+    if last_layer:
+        find_last_layer(solution)  # a network without one is refused before it is trained
     if method == "auto":
         method = "gauss-newton" if count_parameters(solution) <= LARGEST else "adam"
     return Choices(
@@ -292,7 +295,7 @@ def _scales(problem: Problem, scales: Any, key: Key) -> tuple[tuple[float, ...],
         advice = problem_scales(problem, key=key)
         found = advice.scales
         if 1 < len(found) < FEWEST:
-            found = tuple(float(f"{one:.3g}") for one in np.geomspace(found[0], found[-1], FEWEST))
+            found = spread(found[0], found[-1], FEWEST)
         if problem.domain.inputs > 1:
             return found, None
         return found, (advice.data[FREQUENCY].values, advice.data["power"].values[0])

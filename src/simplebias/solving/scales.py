@@ -294,8 +294,25 @@ def _even(frequencies: np.ndarray, sides: np.ndarray, std: float, count: int) ->
     found = octaves(frequencies, sides, std)
     low, high = found[0], found[-1]
     top = high if high > low or count == 1 else low * 2.0 ** (count - 1)
-    spread = [top] if count == 1 else np.geomspace(low, top, count).tolist()
-    return tuple(float(f"{one:.3g}") for one in spread)
+    return (float(f"{top:.3g}"),) if count == 1 else spread(low, top, count)
+
+
+def spread(low: float, high: float, count: int) -> tuple[float, ...]:
+    """So many scales from one to another, each the same number of times the one before.
+
+    Args:
+        low: the lowest.
+        high: the highest.
+        count: how many.
+
+    Returns:
+        The scales, to three digits.
+
+    Example:
+        >>> spread(2.0, 32.0, 3)
+        (2.0, 8.0, 32.0)
+    """
+    return tuple(float(f"{one:.3g}") for one in np.geomspace(low, high, count).tolist())
 
 
 def _data(view: View, power: np.ndarray) -> xr.Dataset:
