@@ -25,8 +25,9 @@ from simplebias.core.run import (
 )
 from simplebias.core.storage import read_marker, storage_errors
 from simplebias.core.task import Task, task_loss
-from simplebias.core.types import FREQUENCY, INPUT, OUTPUT, POINT, RECORD, Array, Key, Network, Points
+from simplebias.core.types import FREQUENCY, INPUT, OUTPUT, POINT, RECORD, Key, Network
 from simplebias.pde import Problem, ready, solution_errors
+from simplebias.pde.problems import at_points
 from simplebias.solving.choices import STAGES, Choices, choose
 from simplebias.solving.drawings import drawings, input_names
 from simplebias.solving.looks import Places, seconds_since
@@ -38,10 +39,10 @@ CONVERGED = 1e-2
 """Size of the residual, over that of what is given, below which a training counts as converged."""
 STILL = 1e-3
 """Change of an energy over the last half of the records below which a training counts as at rest."""
-UNSOLVED = 0.5
-"""Size of the residual above which the least energy that was found is not that of the solution."""
 EARLY = 0.1
 """The same, above which a training that other points ended was ended early."""
+UNSOLVED = 0.5
+"""Size of the residual above which the least energy that was found is not that of the solution."""
 TRAINED = "trained network (this run)"
 
 
@@ -212,7 +213,7 @@ def _converged(ended: Ended, data: xr.Dataset, key: Key) -> tuple[bool, dict[str
     half, size = losses[len(losses) // 2 :], max(abs(losses[-1]), 1e-300)
     change = float(abs(half[0] - half[-1]) / size)
     other: Any = ended.choices.validation(ended.task.size, key=key)
-    energies = [float(_loss(ended.runs[-1].network, task, key=key)) for task in (ended.task, other)]
+    energies = [float(compiled_loss(ended.runs[-1].network, task, key=key)) for task in (ended.task, other)]
     gap = abs(energies[0] - energies[1]) / size
     stopped = ended.runs[-1].outcome == Outcome.STOPPED and not ended.late
     rests = change < (EARLY if stopped else STILL)
@@ -228,13 +229,13 @@ def _residual(ended: Ended, key: Key) -> float:
     boundary = "penalty" if ended.choices.boundary == "nitsche" else ended.choices.boundary
     like = dataclasses.replace(ended.choices, loss="residual", boundary=boundary)
     task: Any = like.task(max(ended.task.size, 512), key=key)
-    return float(jnp.sqrt(_loss(ended.runs[-1].network, task, key=key) / like.size))
+    return float(jnp.sqrt(compiled_loss(ended.runs[-1].network, task, key=key) / like.size))
 
 
 def _values(ended: Ended, reference: Reference) -> xr.Dataset:
     """The solution and the reference where they were looked at."""
     looks, problem = ended.looks, ended.choices.problem
-    u = np.asarray(_outputs(ended.runs[-1].network, looks.inside))
+    u = np.asarray(at_points(ended.runs[-1].network, looks.inside))
     names = input_names(problem.domain.inputs)
     variables: dict[str, Any] = {
         "points": ((POINT, INPUT), np.asarray(looks.inside)),
@@ -249,12 +250,7 @@ def _values(ended: Ended, reference: Reference) -> xr.Dataset:
     return xr.Dataset(variables, coords={INPUT: names, OUTPUT: ["u"], "input_unit": (INPUT, [""] * len(names))})
 
 
-@quick_jit
-def _outputs(network: Network, points: Points) -> Array:
-    return jax.vmap(network)(points)
-
-
-_loss = quick_jit(task_loss)
+compiled_loss = quick_jit(task_loss)
 
 
 def _figures(ended: Ended, reference: Reference) -> dict[str, Any]:

@@ -38,8 +38,7 @@ def small_network(
     `multi-scale`: sines, `MultiScale` of version 1, whose phases are spread over a whole turn in every layer, so that
     it has no parity. With one input the frequencies of each scale are spread evenly up to twice the scale, every second
     one where there is power: with few neurons normally distributed ones leave gaps, and a training that has to move a
-    frequency takes long. `plain`: tanh
-    without scales, of the same size.
+    frequency takes long. `plain`: tanh without scales, of the same size.
 
     Args:
         inputs: number of inputs.

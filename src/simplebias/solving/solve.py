@@ -10,17 +10,16 @@ import jax
 import numpy as np
 import optax
 
-from simplebias.core.compilation import quick_jit
 from simplebias.core.errors import InputError, Outcome, check_positive
 from simplebias.core.run import Run, provenance, write_description
 from simplebias.core.schedule import log_steps
 from simplebias.core.snapshot import Record
 from simplebias.core.storage import claim_folder
-from simplebias.core.task import Task, task_loss
+from simplebias.core.task import Task
 from simplebias.core.types import ArrayLike, Key, Network
 from simplebias.pde import Problem, last_layer, ready
 from simplebias.solving.choices import Choices, choose
-from simplebias.solving.ending import Ended, result_line, store
+from simplebias.solving.ending import Ended, compiled_loss, result_line, store
 from simplebias.solving.looks import Places, places, records
 from simplebias.solving.references import find_reference
 from simplebias.training import GaussNewton, Validated, loss_measure, train
@@ -260,7 +259,7 @@ class _Training:
         drawn, held_out = jax.random.split(jax.random.fold_in(self.keys[0], 2))
         found = last_layer(network, self.choices.problem, key=drawn)
         task = self.choices.task(self.points, key=held_out)
-        before, after = (float(quick_jit(task_loss)(one, task, key=held_out)) for one in (network, found))
+        before, after = (float(compiled_loss(one, task, key=held_out)) for one in (network, found))
         return found if after < before else network
 
     def _stage(self, stage: str, key: Key, validation: Task | None) -> tuple[int, Any, Task]:
