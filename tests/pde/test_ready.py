@@ -8,7 +8,7 @@ import pytest
 from simplebias.core import InputError, twice_forward
 from simplebias.core.sobolev import derivatives
 from simplebias.pde import READY, Box, ready
-from simplebias.pde.ready_waves import Waves
+from simplebias.pde.ready_waves import Waves, waves_4d, waves_5d
 
 SAME = {f"{domain}-{mu}": f"sines-{mu}" for domain in ("holes", "discs") for mu in (7, 15)}
 """Problems of one solution on several domains."""
@@ -71,6 +71,14 @@ def test_the_dielectric_ball_is_continuous_with_its_flux(float64):
         assert slope(below) == pytest.approx(slope(above), rel=1e-7)
         assert float(problem.exact(below * along)) == pytest.approx(float(problem.exact(above * along)), abs=1e-8)
     assert np.isfinite(jax.grad(problem.exact)(jnp.zeros(3))).all()
+
+
+def test_waves_in_four_and_five_inputs_do_not_degenerate_inside(float64):
+    small = waves_5d().diffusion(jnp.array([0.1, 0.2, 0.2, 0.2, 0.2]))
+    assert float(small) == pytest.approx(0.05)  # where the product of cosines is -1
+    corner, diffusion = jnp.array([1.0, 0.0, 0.0, 0.0]), waves_4d().diffusion
+    assert float(diffusion(corner)) == pytest.approx(0, abs=1e-12)
+    assert float(diffusion(0.99 * corner + 0.002)) > 1e-3
 
 
 def test_waves_are_the_sums_they_say(float64):

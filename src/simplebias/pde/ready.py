@@ -42,6 +42,8 @@ _FUNCTIONS: dict[str, Callable[[], Problem]] = {
     "tones": poisson_tones,
     "two-scale": waves.two_scale,
     "waves-3d": waves.waves_3d,
+    "waves-4d": waves.waves_4d,
+    "waves-5d": waves.waves_5d,
 }
 READY = MappingProxyType(_FUNCTIONS)
 """Problems by name: functions without arguments, whose first line says what they are."""

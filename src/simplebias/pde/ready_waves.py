@@ -129,6 +129,36 @@ def waves_3d() -> Elliptic:
 
 
 @functools.cache
+def waves_4d() -> Elliptic:
+    """`-∇·(a∇u) = f` in (0, 1)⁴, `u = Π sin πx_i + 0.05 sin 5πx sin 10πy sin 10πz sin 5πt` (arXiv:2112.06660).
+
+    `a = ¼ (2 + Π cos πx_i + cos 5πx cos 10πy cos 10πz cos 5πt)`, above zero inside and zero at some corners. As in
+    the published code.
+
+    Returns:
+        The problem.
+    """
+    turns = ((PI,) * 4, (5 * PI, 10 * PI, 10 * PI, 5 * PI))
+    waves, coefficient = Waves((1.0, 0.05), turns), Waves((0.25, 0.25), turns, (QUARTER, QUARTER), 0.5)
+    return Elliptic(Box((0,) * 4, (1,) * 4), WavesSource(waves, coefficient), diffusion=coefficient, exact=waves)
+
+
+@functools.cache
+def waves_5d() -> Elliptic:
+    """`-∇·(a∇u) = f` in (0, 1)⁵, `u = Π sin πx_i + 0.05 Π sin 10πx_i`, `a = 0.5 + 0.45 Π cos 10πx_i`.
+
+    That of arXiv:2112.06660 has `a = ½ + ½ Π cos 10πx_i`, which is zero at many points inside, at (0.1, 0.2, 0.2, 0.2,
+    0.2) for one: there the equation degenerates. The factor 0.45 is ours; a is between 0.05 and 0.95.
+
+    Returns:
+        The problem.
+    """
+    slow, fast = (PI,) * 5, (10 * PI,) * 5
+    waves, coefficient = Waves((1.0, 0.05), (slow, fast)), Waves((0.45,), (fast,), (QUARTER,), 0.5)
+    return Elliptic(Box((0,) * 5, (1,) * 5), WavesSource(waves, coefficient), diffusion=coefficient, exact=waves)
+
+
+@functools.cache
 def poisson_3d() -> Poisson:
     """`-Δu = f` in (0, 1)³ with `u = sin πx sin πy sin πz + 0.1 sin 6πx sin 6πy sin 6πz`."""
     waves = Waves((1.0, 0.1), ((PI,) * 3, (6 * PI,) * 3))
