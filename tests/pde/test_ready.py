@@ -14,6 +14,7 @@ SAME = {f"{domain}-{mu}": f"sines-{mu}" for domain in ("holes", "discs") for mu 
 """Problems of one solution on several domains."""
 ALIKE = {
     *("bump", "tones", "poisson-3d", "sines-7", "sines-15"),
+    *("pores-7", "pores-20", "pores-125", "boltzmann-pores-7", "boltzmann-pores-20"),  # test_ready_pores
     *("oscillating-p3", "oscillating-p8", "oscillating-fine", "oscillating-fine-p3", "oscillating-fine-p5"),
 }
 """Formulas that others have with other numbers, or that the tests of losses check."""

@@ -7,12 +7,14 @@ from types import MappingProxyType
 from simplebias.core.errors import check_choice
 from simplebias.pde import ready_boltzmann as boltzmann
 from simplebias.pde import ready_oscillating as coefficients
+from simplebias.pde import ready_pores as pores
 from simplebias.pde import ready_waves as waves
 from simplebias.pde.problems import Problem
 from simplebias.pde.ready_tones import poisson_bump, poisson_tones
 
 _FUNCTIONS: dict[str, Callable[[], Problem]] = {
     "boltzmann-1d": boltzmann.boltzmann_1d,
+    **{f"boltzmann-pores-{holes}": functools.partial(pores.boltzmann_pores, holes) for holes in (7, 20)},
     "boltzmann-two-scale": waves.boltzmann_two_scale,
     "bump": poisson_bump,
     "bumpy-ball": boltzmann.bumpy_ball,
@@ -36,6 +38,8 @@ _FUNCTIONS: dict[str, Callable[[], Problem]] = {
     "poisson-3d": waves.poisson_3d,
     "poisson-10d-ball": boltzmann.poisson_10d_ball,
     "poisson-10d-cube": waves.poisson_10d_cube,
+    **{f"pores-{holes}": functools.partial(pores.pores, holes) for holes in (7, 20)},
+    "pores-125": pores.pores_3d,
     "sines-7": functools.partial(waves.sines, 7),
     "sines-15": functools.partial(waves.sines, 15),
     "three-scale": coefficients.three_scale,

@@ -11,6 +11,7 @@ from simplebias.core.types import Array, Point, Scalar
 from simplebias.pde.domains import Box
 from simplebias.pde.geometry import Domain
 from simplebias.pde.holed_squares import square_with_discs, square_with_ellipse
+from simplebias.pde.problems import Field, zero
 from simplebias.pde.problems_elliptic import Elliptic, Helmholtz, Poisson, PoissonBoltzmann
 
 PI = math.pi
@@ -98,6 +99,10 @@ def sines(frequency: float | int, domain: Domain | None = None) -> Poisson:
     return Poisson(Box(*SQUARE) if domain is None else domain, WavesSource(waves), boundary=waves, exact=waves)
 
 
+TWO_SCALES = Waves((0.5, 0.025), ((PI, PI), (10 * PI, 10 * PI)))
+"""The solution of the problem with two scales in two inputs, zero on the boundary of the unit square."""
+
+
 @functools.cache
 def boltzmann_two_scale() -> PoissonBoltzmann:
     """`-∇·(a∇u) + π²u = f` on (0, 1)², `u = ½ sin πx sin πy + 0.025 sin 10πx sin 10πy`, a wave of two scales too.
@@ -107,10 +112,14 @@ def boltzmann_two_scale() -> PoissonBoltzmann:
     Returns:
         The problem.
     """
-    waves = Waves((0.5, 0.025), ((PI, PI), (10 * PI, 10 * PI)))
+    return boltzmann_waves(Box((0, 0), (1, 1)), zero)
+
+
+def boltzmann_waves(domain: Domain, boundary: Field) -> PoissonBoltzmann:
+    """The equation of `boltzmann_two_scale` on any domain, with the values on its boundary."""
     coefficient = Waves((0.125, 0.125), ((5 * PI, 10 * PI), (15 * PI, 20 * PI)), (QUARTER, QUARTER), 0.5)
-    source = WavesSource(waves, coefficient, PI**2)
-    return PoissonBoltzmann(Box((0, 0), (1, 1)), source, permittivity=coefficient, screening=PI, exact=waves)
+    source = WavesSource(TWO_SCALES, coefficient, PI**2)
+    return PoissonBoltzmann(domain, source, permittivity=coefficient, screening=PI, boundary=boundary, exact=TWO_SCALES)
 
 
 @functools.cache
