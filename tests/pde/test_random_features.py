@@ -116,6 +116,31 @@ def test_too_few_waves_say_so_and_calls_agree_with_values(key):
         np.testing.assert_allclose(jax.vmap(good)(jnp.asarray(points)), good.values(points), rtol=1e-9)
 
 
+def test_many_inputs_are_taken_by_few_at_a_time_and_together(key):
+    """Sums of functions of few inputs, and one of all: waves that are drawn evenly miss 0.09 and more of either."""
+    pairs = lambda x: x[0] * x[1] + jnp.sin(2 * x[2] * x[3]) + jnp.sum(jnp.cos(2 * x))
+    ridge = lambda x: jnp.sin(jnp.sum(x))
+    for exact, limit in ((pairs, 0.03), (ridge, 0.1)):
+        source = lambda x, exact=exact: -jnp.trace(jax.hessian(exact)(x))
+        problem = Poisson(Box((-1.0,) * 6, (1.0,) * 6), source, boundary=exact, exact=exact)
+        found = random_features(problem, features=400, key=key)
+        error = relative(problem, found, key)
+        assert error < limit
+        assert error / 5 < max(found.residual, found.boundary_residual)  # it is not better than it says by much
+        again = random_features(problem, features=400, bandwidth=found.bandwidth, key=key)
+        np.testing.assert_array_equal(again.coefficients, found.coefficients)
+
+
+def test_less_time_is_fewer_waves_unless_they_are_asked_for(key):
+    problem = sines(Box([-1, -1], [1, 1]), 4)
+    short = random_features(problem, seconds=1e-3, key=key)
+    assert 400 <= len(short.coefficients) < 800
+    assert relative(problem, short, key) < 10 * max(short.residual, short.boundary_residual)
+    assert len(random_features(problem, features=500, seconds=1e-3, key=key).coefficients) == 500
+    long, any_time = (random_features(two_scale(), key=key, seconds=seconds) for seconds in (60.0, None))
+    np.testing.assert_array_equal(long.coefficients, any_time.coefficients)
+
+
 @pytest.mark.parametrize(
     ("problem", "options", "named"),
     [
@@ -126,6 +151,7 @@ def test_too_few_waves_say_so_and_calls_agree_with_values(key):
         (two_scale(), {"bandwidth": (1.0, 2.0)}, "bandwidth"),
         (two_scale(), {"points": np.ones((3, 2)), "bandwidth": 1.0}, "points"),
         (two_scale(), {"boundary_points": 0}, "boundary_points"),
+        (two_scale(), {"seconds": 0}, "seconds"),
     ],
 )
 def test_bad_input_is_named(problem, options, named, key):

@@ -3,6 +3,11 @@
 In few dimensions nothing that is trained comes near it, so it is what trained networks are held against.
 """
 
+import math
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -30,6 +35,14 @@ FIRST = 0.25
 """The first bandwidth that is tried, in cycles along each side."""
 LADDER = 1.4
 """Ratio of one bandwidth that is tried to the next."""
+MANY = 4
+"""Inputs from which on a box of frequencies has too many modes for any number of waves."""
+WITH_FEW = 3
+"""Inputs, at most, of every second wave where there are many."""
+NEAR = 3.0
+"""A way of drawing waves that misses this many times as much as the other with few of them is not tried with all."""
+LAST = 1.5
+"""No bandwidth above this is tried where inputs are many, in cycles along each side."""
 
 
 class RandomFeatures(eqx.Module):
@@ -86,6 +99,7 @@ def random_features(
     bandwidth: ArrayLike = None,
     points: ArrayLike = None,
     boundary_points: int | None = None,
+    seconds: float | int | None = None,
     key: Key,
 ) -> RandomFeatures:
     """Solve a linear problem by random sine waves and least squares, on any domain.
@@ -98,12 +112,20 @@ def random_features(
     bandwidth is that of several with the least residual at points that are not fitted. The cost is of order
     `points × features²`.
 
+    From four inputs on no number of waves covers a box of frequencies, and waves drawn evenly from it are nearly all
+    about as rough as they can be. So others are tried too, and the better are kept: each with a size of its own, evenly
+    between none and the bandwidth, and every second one of one to three inputs only, since smooth functions of many
+    inputs mostly are sums of functions of few. Most of the volume is near the boundary then, and most points are on it.
+
     Args:
         problem: linear, with a strong form; on any domain of any number of inputs.
         features: number of waves; 200, 800 and 1600 for one, two and more inputs.
         bandwidth: largest frequency, cycles per unit of the input; one number or one for each input.
-        points: how many points inside, or which; twice as many as features by default.
-        boundary_points: how many on the boundary; half as many as features by default, an interval has two ends.
+        points: how many points inside, or which; twice as many as features by default, as many from four inputs on.
+        boundary_points: how many on the boundary; half as many as features by default, twice as many from four inputs
+            on; an interval has two ends.
+        seconds: about how long it may take where the bandwidth is left open: fewer bandwidths are tried and, unless
+            `features` says how many, fewer waves are taken, by the time that small systems took. Any time by default.
         key: random key of the waves and of the points.
 
     Returns:
@@ -123,45 +145,62 @@ def random_features(
         >>> bool(abs(solution.values([0.25])[0, 0] - 1) < 1e-9), solution.residual < 1e-9
         (True, True)
     """
+    began = time.monotonic()
     check_linear(problem, "random features")
     inputs = problem.domain.inputs
     count = FEATURES.get(inputs, 1600) if features is None else features
     check_positive(count, "features", integer=True)
+    if seconds is not None:
+        check_positive(seconds, "seconds")
     drawn, placed, tested = jax.random.split(key, 3)
+    inner, outer = (count, 2 * count) if inputs >= MANY else (2 * count, max(count // 2, 8))
     rows = choose_rows(
-        problem,
-        2 * count if points is None else points,
-        max(count // 2, 8) if boundary_points is None else boundary_points,
-        placed,
+        problem, inner if points is None else points, outer if boundary_points is None else boundary_points, placed
     )
-    system = _System(problem, rows, choose_rows(problem, 1000, 200, tested), _numbers(drawn, count, inputs))
-    return system.best() if bandwidth is None else system.solve(_as_bandwidth(bandwidth, inputs))
+    system = _System(problem, rows, choose_rows(problem, 1000, 200, tested), _waves_drawn(drawn, count, inputs))
+    if bandwidth is not None:
+        given = _as_bandwidth(bandwidth, inputs)
+        return min((system.solve(given, way=way) for way in system.ways), key=_missed)
+    end = math.inf if seconds is None else began + seconds
+    return system.best(end, fixed=features is not None)
+
+
+class _Tried(NamedTuple):
+    """What was missed with a bandwidth, in cycles along each side, by which of the ways of drawing waves."""
+
+    missed: float
+    cycles: float
+    way: int
 
 
 class _System:
     """The points of a problem with the operator at them, and waves to be spread over any bandwidth."""
 
-    def __init__(self, problem: Problem, rows: Rows, others: Rows, numbers: tuple[np.ndarray, np.ndarray]):
+    def __init__(self, problem: Problem, rows: Rows, others: Rows, drawn: tuple[list[np.ndarray], np.ndarray]):
         self.rows, self.others = rows, others
-        self.numbers, self.phases = numbers
+        self.numbers, self.phases = drawn
         both = read_operator(problem, np.concatenate([rows.inside, others.inside]))
         cut = len(rows.inside)
         self.operator, self.tested = both.at(slice(cut)), both.at(slice(cut, None))
         low, high = problem.domain.bounds
         self.sides = high - low
+        self.ways = range(len(self.numbers))
+        self.pace = 0.0
 
-    def solve(self, bandwidth: np.ndarray, *, features: int | None = None) -> RandomFeatures:
+    def solve(self, bandwidth: np.ndarray, *, way: int = 0, features: int | None = None) -> RandomFeatures:
         """The best of so many waves, fitted at a fitting share of the points."""
+        began = time.monotonic()
         count = len(self.phases) if features is None else features
         share = count / len(self.phases)
         inner, outer = (max(int(len(one) * share), 2) for one in (self.rows.inside, self.rows.edge))
         order = np.linspace(0, len(self.rows.edge) - 1, outer).astype(int)  # of a box, some of every face
         edge, given = self.rows.edge[order], self.rows.given[order]
-        frequencies, phases = self.numbers[:count] * bandwidth, self.phases[:count]
+        frequencies, phases = self.numbers[way][:count] * bandwidth, self.phases[:count]
         operator = self.operator.at(slice(inner))
         waves = _waves(self.rows.inside[:inner], frequencies, phases, operator)
         coefficients = least_squares(operator, waves, _sines(edge, frequencies, phases), given)
         residual, off = self._test(frequencies, phases, coefficients)
+        self.pace = (time.monotonic() - began) / count**3  # rows are as many as waves, times a number
         return RandomFeatures(frequencies, phases, coefficients, tuple(bandwidth.tolist()), residual, off)
 
     def _test(self, frequencies: np.ndarray, phases: np.ndarray, coefficients: np.ndarray) -> tuple[float, float]:
@@ -173,23 +212,50 @@ class _System:
         size = max(*mean_square, 1e-300)
         return float(np.sqrt(np.mean(error**2) / size)), float(np.abs(edge - self.others.given).max() / largest)
 
-    def best(self) -> RandomFeatures:
-        """With the bandwidth of the least residual at other points, tried with fewer waves first."""
-        count = len(self.phases)
-        few = min(count, max(TRIED, count // 4)) if len(self.sides) > 1 else count
-        found = self._climb(FIRST, few)
-        if min(found)[0] > 0.03 and few < count:
-            found += self._climb(found[-1][1] * LADDER, count)
-        return self.solve(min(found)[1] / self.sides)
+    def best(self, end: float, *, fixed: bool) -> RandomFeatures:
+        """With the bandwidth of the least residual at other points, tried with fewer waves first.
 
-    def _climb(self, cycles: float, features: int) -> list[tuple[float, float]]:
-        """Residuals of a bandwidth and larger ones, in cycles along each side, while waves suffice for their modes."""
-        found = []
-        while (2 * cycles) ** len(self.sides) <= features or not found:
-            tried = self.solve(cycles / self.sides, features=features)
-            found.append((max(tried.residual, tried.boundary_residual), cycles))
-            cycles *= LADDER
+        At most half of the time is for trying; then so many waves as the rest is enough for, unless `fixed`.
+
+        Returns:
+            The best that was found.
+        """
+        count, middle = len(self.phases), (time.monotonic() + end) / 2
+        few = min(count, max(TRIED, count // 4)) if len(self.sides) > 1 else count
+        found = self._climb(few, middle)
+        if min(found).missed > 0.03 and few < count and len(self.sides) < MANY:
+            found += self._climb(count, middle, above=found[-1].cycles)
+        each = [min(one for one in found if one.way == way) for way in {one.way for one in found}]
+        near = [one for one in each if one.missed <= NEAR * min(found).missed]
+        if not fixed and end < math.inf:
+            left = max(end - time.monotonic(), 0.0)
+            count = max(min(count, int((left / len(near) / self.pace) ** (1 / 3))), few)
+        return min((self.solve(one.cycles / self.sides, way=one.way, features=count) for one in near), key=_missed)
+
+    def _climb(self, features: int, end: float, above: float = 0.0) -> list[_Tried]:
+        """What is missed with one bandwidth and larger ones, one at least, while there is time."""
+        found: list[_Tried] = []
+        for cycles in self._bandwidths(features, above):
+            for way in self.ways:
+                if found and time.monotonic() + self.pace * features**3 > end:
+                    return found
+                tried = self.solve(cycles / self.sides, way=way, features=features)
+                found.append(_Tried(_missed(tried), cycles, way))
         return found
+
+    def _bandwidths(self, features: int, above: float) -> Iterator[float]:
+        """Cycles along each side: while waves suffice for their modes; up to `LAST` where inputs are many."""
+        inputs = len(self.sides)
+        many = inputs >= MANY
+        cycles = above * LADDER or (FIRST / math.sqrt(inputs) if many else FIRST)
+        yield cycles
+        while (cycles := cycles * LADDER) <= LAST if many else (2 * (cycles := cycles * LADDER)) ** inputs <= features:
+            yield cycles
+
+
+def _missed(solution: RandomFeatures) -> float:
+    """The larger of what is missed inside and on the boundary, at points that were not fitted."""
+    return max(solution.residual, solution.boundary_residual)
 
 
 def _sines(points: np.ndarray, frequencies: np.ndarray, phases: np.ndarray) -> np.ndarray:
@@ -211,10 +277,16 @@ def _waves(points: np.ndarray, frequencies: np.ndarray, phases: np.ndarray, oper
     return Derivatives(value, gradient, second)
 
 
-def _numbers(key: Key, count: int, inputs: int) -> tuple[np.ndarray, np.ndarray]:
-    """Frequencies in units of the bandwidth, `(count, inputs)` in (-1, 1), and phases `(count,)`."""
+def _waves_drawn(key: Key, count: int, inputs: int) -> tuple[list[np.ndarray], np.ndarray]:
+    """Frequencies in units of the bandwidth, `(count, inputs)` in (-1, 1), in one way or two, and phases `(count,)`."""
     generator = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
-    return 2 * generator.random((count, inputs)) - 1, 2 * np.pi * generator.random(count)
+    even, phases = 2 * generator.random((count, inputs)) - 1, 2 * np.pi * generator.random(count)
+    if inputs < MANY:
+        return [even], phases
+    order = generator.random((count, inputs)).argsort(axis=1).argsort(axis=1)
+    kept = order < generator.integers(1, WITH_FEW + 1, (count, 1))
+    kept[::2] = True
+    return [even, even * kept * generator.random((count, 1))], phases
 
 
 def _as_bandwidth(bandwidth: ArrayLike, inputs: int) -> np.ndarray:

@@ -14,6 +14,8 @@ from simplebias.pde.problems import at_points
 
 INTERVALS = {1: 4000, 2: 384, 3: 64}
 """Intervals of a lattice along each input, by the number of inputs."""
+SECONDS = 10.0
+"""About how long random features may take beside a training; in one and two inputs they take a second."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +108,7 @@ def baselines(
     """
     found = []
     if problem.linear and problem.smooth:
-        made = lambda: random_features(problem, key=key)
+        made = lambda: random_features(problem, seconds=SECONDS, key=key)
         found.append(_timed("random features", made, points, values, lambda one: len(one.coefficients)))
     inputs = problem.domain.inputs
     boxed = isinstance(problem.domain, Box) and isinstance(problem, Elliptic) and inputs <= 3
