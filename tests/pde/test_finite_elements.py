@@ -76,7 +76,8 @@ def test_errors_are_of_third_order_at_a_curved_boundary():
     assert np.log2(errors[0] / errors[1]) > 2.5
     # its own slopes, by differentiation
     slope = jax.vmap(jax.grad(lambda x: solution(x)[0]))(jnp.asarray(points[:50]))
-    np.testing.assert_allclose(slope, jax.vmap(jax.grad(dome))(jnp.asarray(points[:50])), atol=0.1)
+    known = jax.vmap(jax.grad(dome))(jnp.asarray(points[:50]))
+    assert np.linalg.norm(slope - known) < 0.015 * np.linalg.norm(known)
 
 
 def test_triangles_gather_where_the_source_is():

@@ -121,13 +121,13 @@ class Domain(eqx.Module):
         """
         return self._smooth(self._point(point))
 
-    def sample(self, count: int, *, key: Key, method: str = "sobol") -> Points:
+    def sample(self, count: int, *, key: Key, method: str = "halton") -> Points:
         """Points of the interior, evenly spread.
 
         Args:
             count: how many, exactly.
             key: random key; the same key gives the same points.
-            method: `sobol` or `halton`, scrambled low-discrepancy sequences, or `uniform`, independent points.
+            method: `halton` or `sobol`, scrambled low-discrepancy sequences, or `uniform`, independent points.
 
         Returns:
             `(count, inputs)`.
@@ -137,7 +137,7 @@ class Domain(eqx.Module):
         """
         return _out(draw(self.interior, count, key=key, method=method).points)
 
-    def sample_boundary(self, count: int, *, key: Key, method: str = "sobol") -> BoundaryPoints:
+    def sample_boundary(self, count: int, *, key: Key, method: str = "halton") -> BoundaryPoints:
         """Points of the boundary, evenly spread over its length or area, with the normals out of the domain.
 
         Args:
@@ -163,7 +163,7 @@ class Domain(eqx.Module):
         power: float | int = 1,
         floor: float | int = 1,
         candidates: int = 10,
-        method: str = "sobol",
+        method: str = "halton",
     ) -> Points:
         """Points of the interior, denser where a density such as the modulus of a residual is large.
 

@@ -18,8 +18,9 @@ from scipy.special import ndtri
 
 from simplebias.core.errors import InputError, check_choice, check_positive, is_traced
 from simplebias.core.types import Array, ArrayLike, Int, Key, Point, Points
+from simplebias.pde.halton import Halton
 
-METHODS = ("sobol", "halton", "uniform")
+METHODS = ("halton", "sobol", "uniform")
 """How the unit cube is filled: two low-discrepancy sequences, scrambled, or independent uniform numbers."""
 
 LARGEST = 20_000_000
@@ -283,13 +284,13 @@ def _sequence(method: str, coordinates: int, key: Key) -> Callable[[int], np.nda
     generator = _generator(key, "cube")
     if method == "uniform":
         return lambda count: np.clip(generator.random((count, coordinates)), LEAST, 1 - LEAST)
-    from scipy.stats import qmc  # it is slow to import
+    if method == "halton":
+        halton = Halton(coordinates, generator)
+        return lambda count: np.clip(halton(count), LEAST, 1 - LEAST)
+    from scipy.stats import qmc  # it takes longer to import than a small problem to solve
 
     random: Any = {"seed": generator}  # `rng` from SciPy 1.15
-    if method == "sobol":  # with the 30 bits of the default, points would lie on a lattice of 1e-9
-        engine: qmc.QMCEngine = qmc.Sobol(coordinates, bits=52, **random)
-    else:
-        engine = qmc.Halton(coordinates, **random)
+    engine = qmc.Sobol(coordinates, bits=52, **random)  # by default, points would lie on a lattice of 1e-9
     return lambda count: np.clip(engine.random(count), LEAST, 1 - LEAST)
 
 
