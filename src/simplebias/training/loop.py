@@ -25,7 +25,7 @@ from simplebias.training.interrupt import Interrupt
 from simplebias.training.ledger import Ledger
 from simplebias.training.measures import loss_measure
 from simplebias.training.progress import Progress
-from simplebias.training.state import run_block
+from simplebias.training.state import first_steps, run_block
 from simplebias.training.updater import Gradient, Updater
 
 BLOCK_STOPS = 32
@@ -210,7 +210,7 @@ class _Loop:
         ledger = self.ledger
         while not self.over and not interrupt.wanted and not (self.looked and time.monotonic() >= end):
             block = self._next_block()
-            began, compiles = time.monotonic(), not self.looked
+            began, compiles = time.monotonic(), not self.looked or self.step == first_steps(ledger.plan)
             at, stops = jnp.asarray(self.step, jnp.int32), jnp.asarray(block.stops, jnp.int32)
             due = {dimension: jnp.asarray(flags) for dimension, flags in block.due.items()}
             members, values = run_block(ledger.plan, ledger.members, ledger.fixed, at, stops, due)
@@ -228,6 +228,8 @@ class _Loop:
     def _next_block(self) -> _Block:
         """The next stops: those of the records, and between far ones some more to keep a block short."""
         budget = max(1, int((self.rate or 0.0) * BLOCK_SECONDS))
+        if self.step < (early := first_steps(self.ledger.plan)):
+            budget = min(budget, early - self.step)
         first = np.searchsorted(self.stops, self.step, side="right" if self.looked else "left")
         wanted = self.stops[first : first + self.width]
         reachable = wanted[wanted <= self.step + budget]

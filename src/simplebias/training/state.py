@@ -8,12 +8,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from simplebias.core.compilation import quick_jit
+from simplebias.core.compilation import quick_jit, saves
 from simplebias.core.errors import InputError
 from simplebias.core.snapshot import Neurons, neurons_of, take_snapshot
 from simplebias.core.task import Task
 from simplebias.core.types import Array, ArrayLike, Bool, Int, Key, Points, PyTree, Scalar
 from simplebias.training.updater import Updater
+
+FIRST_STEPS = 32
+"""Steps of Gauss-Newton that take about as long more as compiling takes less."""
 
 
 class Member(eqx.Module):
@@ -126,6 +129,9 @@ def observe_member(plan: Plan, member: Member, fixed: Fixed, step: Int[Array, ""
     return {name: jnp.asarray(measure(snapshot)) for name, measure in plan.measures[slot].items()}
 
 
+_observed = eqx.filter_jit(observe_member)  # traced once, whoever asks for its shapes and how many times
+
+
 def run_block(
     plan: Plan,
     members: Member,
@@ -150,8 +156,24 @@ def run_block(
     Returns:
         The new states, and for each slot and record values `(members, stops, ...)`, zero where not due.
     """
-    heavy = plan.updater is not None and plan.updater.heavy
-    return (_quickly if heavy else _thoroughly)(plan, members, fixed, step, stops, due)
+    if plan.updater is None or not plan.updater.heavy:
+        return _thoroughly(plan, members, fixed, step, stops, due)
+    return (_at_first if int(step) < first_steps(plan) else _quickly)(plan, members, fixed, step, stops, due)
+
+
+def first_steps(plan: Plan) -> int:
+    """How many steps are taken by a program that is made sooner than that of the steps after them, and is slower.
+
+    Which of the two takes a step depends on its number alone, so that a training repeats to the last bit. No block of
+    steps may have some of both kinds.
+
+    Args:
+        plan: with the updater; few steps of a heavy one may be enough, while of others there are thousands.
+
+    Returns:
+        The number, 0 for all in one program.
+    """
+    return FIRST_STEPS if plan.updater is not None and plan.updater.heavy and saves() else 0
 
 
 def _run_block(
@@ -171,7 +193,7 @@ def _run_block(
         )
         values = {}
         for slot, is_due in due_now.items():
-            look = lambda state, slot=slot: each(lambda member, own: observe_member(plan, member, own, end, slot))(
+            look = lambda state, slot=slot: each(lambda member, own: _observed(plan, member, own, end, slot))(
                 state, fixed
             )
             shapes = jax.eval_shape(look, state)
@@ -187,7 +209,8 @@ def _run_block(
     return members, jax.tree.map(lambda x: jnp.moveaxis(x, 0, 1), values)
 
 
-_thoroughly, _quickly = eqx.filter_jit(_run_block), quick_jit(_run_block)
+_thoroughly = eqx.filter_jit(_run_block)
+_at_first, _quickly = quick_jit(_run_block), quick_jit(_run_block, least=False)
 
 
 def as_ensemble(network: PyTree, seeds: ArrayLike | None) -> tuple[PyTree, np.ndarray]:
@@ -231,6 +254,8 @@ def record_shapes(plan: Plan, members: Member, fixed: Fixed) -> dict[str, tuple[
     member, own = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), (members, fixed))
     shapes = {}
     for slot in plan.measures:
-        values = jax.eval_shape(lambda m, f, slot=slot: observe_member(plan, m, f, jnp.asarray(0), slot), member, own)
+        values = jax.eval_shape(
+            lambda m, f, slot=slot: _observed(plan, m, f, jnp.asarray(0, jnp.int32), slot), member, own
+        )
         shapes |= {name: (tuple(value.shape), value.dtype) for name, value in values.items()}
     return shapes
