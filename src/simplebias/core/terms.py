@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from simplebias.core.types import Array, Float, Network, PyTree, Scalar
+from simplebias.core.types import Array, Float, PyTree, Scalar
 
 
 class Term(eqx.Module):
@@ -29,7 +29,7 @@ class Term(eqx.Module):
         (0.5, 2)
     """
 
-    outputs: Callable[[Network, PyTree], Float[Array, " outputs"]] = eqx.field(static=True)
+    outputs: Callable[[Any, PyTree], Float[Array, " outputs"]] = eqx.field(static=True)
     density: Callable[[PyTree, Float[Array, " outputs"]], Scalar] = eqx.field(static=True)
     rows: PyTree
 
@@ -48,12 +48,12 @@ class ShowsTerms(Protocol):
         ...
 
 
-def terms_loss(terms: tuple[Term, ...], network: Network) -> Scalar:
+def terms_loss(terms: tuple[Term, ...], network: Any) -> Scalar:
     """The sum of all terms over all their rows.
 
     Args:
         terms: of a task, see `ShowsTerms`.
-        network: maps one point to one output.
+        network: maps one point to one output, or whatever else the terms are told the outputs of.
 
     Returns:
         The loss.

@@ -107,11 +107,10 @@ class GaussNewton(Updater):
         self, parameters: PyTree, static: PyTree, task: Task, state: Damping, *, step: Step, key: Key
     ) -> tuple[PyTree, Damping, Scalar]:
         """One step of lower loss, or none where no damping gives one."""
-        terms = _terms(task, key)
         flat, unravel = ravel_pytree(parameters)
-        rebuilt = lambda vector: eqx.combine(unravel(vector), static)
-        here = curvature(terms, rebuilt, flat)
-        after, state = self._search(terms, rebuilt, flat, here, state)
+        terms = _of_vector(_terms(task, key), lambda vector: eqx.combine(unravel(vector), static))
+        here = _sum(terms, flat)
+        after, state = self._search(terms, flat, here, state)
         return unravel(after), state, here.loss
 
     @property
@@ -123,9 +122,7 @@ class GaussNewton(Updater):
         """Whether no damping gave a lower loss."""
         return state.failed
 
-    def _search(
-        self, terms: tuple[Term, ...], rebuilt: Callable, flat: Array, here: Curvature, state: Damping
-    ) -> tuple[Array, Damping]:
+    def _search(self, terms: tuple[Term, ...], flat: Array, here: Curvature, state: Damping) -> tuple[Array, Damping]:
         """The first step of lower loss while the damping grows."""
         floor = 10 * jnp.finfo(flat.dtype).eps
         scale = jnp.trace(here.matrix) / flat.size
@@ -136,8 +133,8 @@ class GaussNewton(Updater):
             change = -jax.scipy.linalg.cho_solve(factor, here.gradient)
             foreseen = -(here.gradient @ change + 0.5 * change @ (here.matrix @ change))
             if self.acceleration:
-                change = _bent(terms, rebuilt, flat, change, factor)
-            loss = terms_loss(terms, rebuilt(flat + change))
+                change = _bent(terms, flat, change, factor)
+            loss = terms_loss(terms, flat + change)
             gain = (here.loss - loss) / foreseen
             lower = jnp.isfinite(loss) & (loss < here.loss) & jnp.all(jnp.isfinite(change))
             easier = jnp.maximum(damping * jnp.maximum(0.2, 1 - (2 * jnp.minimum(gain, 1.0) - 1) ** 3), floor)
@@ -184,33 +181,43 @@ def curvature(terms: tuple[Term, ...], rebuilt: Callable[[Array], Any], flat: Ar
         >>> float(found.loss), found.gradient.tolist(), found.matrix.tolist()
         (36.0, [24.0], [[8.0]])
     """
-    found = [_of_term(term, rebuilt, flat) for term in terms]
+    return _sum(_of_vector(terms, rebuilt), flat)
+
+
+def _of_vector(terms: tuple[Term, ...], rebuilt: Callable[[Array], Any]) -> tuple[Term, ...]:
+    """The same terms of a network that is given as the vector of its parameters; outputs are flat."""
+    # They are differentiated in several ways: compiled by themselves, they are traced once for all of them.
+    of_vector = lambda term: jax.jit(lambda vector, row: jnp.ravel(term.outputs(rebuilt(vector), row)))
+    return tuple(Term(of_vector(term), term.density, term.rows) for term in terms)
+
+
+def _sum(terms: tuple[Term, ...], flat: Array) -> Curvature:
+    found = [_of_term(term, flat) for term in terms]
     return jax.tree.map(lambda *parts: sum(parts[1:], start=parts[0]), *found)
 
 
-def _of_term(term: Term, rebuilt: Callable, flat: Array) -> Curvature:
-    outputs = jax.eval_shape(lambda row: term.outputs(rebuilt(flat), row), jax.tree.map(lambda x: x[0], term.rows)).size
+def _of_term(term: Term, flat: Array) -> Curvature:
+    outputs = jax.eval_shape(lambda row: term.outputs(flat, row), jax.tree.map(lambda x: x[0], term.rows)).size
     blocks = -(-term.size * outputs // BLOCK_ROWS)
     length = -(-term.size // blocks)
-    padded = jax.tree.map(lambda x: _blocked(x, blocks, length), term.rows)
+    padded = jax.tree.map(lambda x: _in_blocks(x, blocks, length), term.rows)
     counts = (jnp.arange(blocks * length) < term.size).reshape(blocks, length).astype(flat.dtype)
-    one = lambda rows, counts: _of_block(term, rebuilt, flat, rows, counts)
     if blocks == 1:
-        return one(jax.tree.map(lambda x: x[0], padded), counts[0])
+        return _of_block(term, flat, jax.tree.map(lambda x: x[0], padded), counts[0])
     zero = Curvature(jnp.zeros((), flat.dtype), jnp.zeros_like(flat), jnp.zeros((flat.size, flat.size), flat.dtype))
-    add = lambda total, block: (jax.tree.map(jnp.add, total, one(*block)), None)
+    add = lambda total, block: (jax.tree.map(jnp.add, total, _of_block(term, flat, *block)), None)
     return jax.lax.scan(add, zero, (padded, counts))[0]
 
 
-def _blocked(rows: Array, blocks: int, length: int) -> Array:
+def _in_blocks(rows: Array, blocks: int, length: int) -> Array:
     """Rows in blocks of one length, the last one filled up with its own last row."""
     filled = jnp.concatenate([rows, jnp.repeat(rows[-1:], blocks * length - rows.shape[0], axis=0)])
     return filled.reshape(blocks, length, *rows.shape[1:])
 
 
-def _of_block(term: Term, rebuilt: Callable, flat: Array, rows: PyTree, counts: Float[Array, " rows"]) -> Curvature:
+def _of_block(term: Term, flat: Array, rows: PyTree, counts: Float[Array, " rows"]) -> Curvature:
     def at(row: PyTree, count: Scalar) -> tuple[Array, ...]:
-        outputs, pull = jax.vjp(lambda vector: jnp.ravel(term.outputs(rebuilt(vector), row)), flat)
+        outputs, pull = jax.vjp(lambda vector: term.outputs(vector, row), flat)
         slopes = jax.vmap(lambda cotangent: pull(cotangent)[0])(jnp.eye(outputs.size, dtype=outputs.dtype))
         share = lambda outputs: count * term.density(row, outputs)
         return share(outputs), jax.grad(share)(outputs), jax.hessian(share)(outputs), slopes
@@ -223,13 +230,11 @@ def _of_block(term: Term, rebuilt: Callable, flat: Array, rows: PyTree, counts: 
     return Curvature(losses.sum(), across @ forces.ravel(), across @ weighted.reshape(-1, flat.size))
 
 
-def _bent(terms: tuple[Term, ...], rebuilt: Callable, flat: Array, change: Array, factor: Any) -> Array:
+def _bent(terms: tuple[Term, ...], flat: Array, change: Array, factor: Any) -> Array:
     """The step with the second order along it, where that is at most three quarters of it in size."""
     force = jnp.zeros_like(flat)
     for term in terms:
-        outputs = lambda vector, term=term: jax.vmap(lambda row: jnp.ravel(term.outputs(rebuilt(vector), row)))(
-            term.rows
-        )
+        outputs = lambda vector, term=term: jax.vmap(term.outputs, in_axes=(None, 0))(vector, term.rows)
         along = lambda distance, outputs=outputs: outputs(flat + distance * change)
         slope = lambda distance, along=along: jax.jvp(along, (distance,), (jnp.ones_like(distance),))[1]
         zero = jnp.zeros((), flat.dtype)
