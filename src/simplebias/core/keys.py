@@ -1,4 +1,4 @@
-"""Random keys that are numbered instead of drawn: of steps and of points, where drawing them would take the time."""
+"""Random keys without what drawing them costs: time for each of many steps and points, a program for each few."""
 
 import jax
 import jax.numpy as jnp
@@ -34,4 +34,22 @@ def numbered_key(key: Key, number: Int[Array, "*numbers"], *, word: int = -1) ->
     return jax.random.wrap_key_data(changed, impl=jax.random.key_impl(key)) if typed else changed
 
 
-__all__ = ["numbered_key"]
+def apart(key: Key, count: int) -> list[Key]:
+    """Several keys from one, whatever their number by one program, where `split` compiles one for each number.
+
+    Args:
+        key: random key.
+        count: how many.
+
+    Returns:
+        The keys.
+
+    Example:
+        >>> one, other = apart(jax.random.key(0), 2)
+        >>> bool(jnp.all(jax.random.key_data(one) == jax.random.key_data(other)))
+        False
+    """
+    return [jax.random.fold_in(key, number) for number in range(count)]
+
+
+__all__ = ["apart", "numbered_key"]

@@ -29,6 +29,8 @@ Field = Callable[[Point], Scalar]
 
 LOOKS = 64
 """Points inside and on the boundary at which the functions of a problem are tried at the door."""
+BLOCK = 2048
+"""Points at which a function is computed at a time."""
 AGREEMENT = 1e-3
 """Difference of boundary values from the exact solution that is let pass, by the largest value of the latter."""
 
@@ -206,12 +208,14 @@ def field_values(function: Field, points: ArrayLike, domain: Domain, name: str) 
     if where.shape[1] != domain.inputs:
         raise InputError(f"points with {domain.inputs} inputs, as the domain", f"{where.shape[1]}")
     check_field(function, domain, name)
-    return as_values(at_points(function, where).reshape(-1, 1), where.shape[0], name)
+    found = at_points(function, where)
+    return as_values((found if is_traced(found) else np.asarray(found)).reshape(-1, 1), where.shape[0], name)
 
 
-@quick_jit
 def at_points(function: Field, points: Points) -> Array:
-    """A function of one point at many, compiled as a whole: its operations one by one take far longer to compile.
+    """A function of one point at many, compiled as a whole and once: always for as many points at a time.
+
+    Compiling its operations one by one, or anew for each number of points, takes far longer than the numbers do.
 
     Args:
         function: of one point.
@@ -224,6 +228,18 @@ def at_points(function: Field, points: Points) -> Array:
         >>> at_points(lambda x: x[0] * x[1], jnp.array([[2.0, 3.0], [1.0, 5.0]])).tolist()
         [6.0, 5.0]
     """
+    count = points.shape[0]
+    if is_traced(points) or count == 0:
+        return jax.vmap(function)(points)
+    filled = np.resize(np.asarray(points), (-(-count // BLOCK) * BLOCK, points.shape[1]))
+    parts = [_at_block(function, jnp.asarray(filled[start : start + BLOCK])) for start in range(0, count, BLOCK)]
+    if any(is_traced(part) for part in parts):  # a function of something that is traced
+        return jnp.concatenate(parts)[:count]
+    return jnp.asarray(np.concatenate([np.asarray(part) for part in parts])[:count])
+
+
+@quick_jit
+def _at_block(function: Field, points: Points) -> Array:
     return jax.vmap(function)(points)
 
 
@@ -299,7 +315,7 @@ def check_problem(domain: Domain, boundary: Field, exact: Field | None, **inside
     for name, function in inside.items():
         check_field(function, domain, name)
         values = _try(function, points, name, "inside the domain")
-        if name in ("diffusion", "permittivity") and not is_traced(values) and (values <= 0).any():
+        if name in ("diffusion", "permittivity") and not is_traced(values) and np.asarray(values).min() <= 0:
             got = f"{float(values.min()):g} at {points[int(values.argmin())].tolist()}"
             raise InputError(f"{name} above zero everywhere", got, "The equation is not elliptic where it is not.")
     if exact is not None:
@@ -311,7 +327,8 @@ def check_problem(domain: Domain, boundary: Field, exact: Field | None, **inside
 def _check_agreement(edge: Array, given: Array, known: Array, within: Array) -> None:
     if is_traced(known):
         return
-    distance, largest = jnp.abs(given - known), float(jnp.maximum(jnp.abs(known).max(), jnp.abs(within).max()))
+    distance = np.abs(np.asarray(given) - np.asarray(known))
+    largest = float(max(np.abs(np.asarray(known)).max(), np.abs(np.asarray(within)).max()))
     if float(distance.max()) > AGREEMENT * largest:
         worst = int(distance.argmax())
         raise InputError(

@@ -11,6 +11,7 @@ import numpy as np
 from jax.tree_util import Partial
 
 from simplebias.core.compilation import quick_jit
+from simplebias.core.keys import apart
 from simplebias.core.snapshot import Measure, Record, Snapshot
 from simplebias.core.types import FREQUENCY, Array, Float, Int, Key, Points, Scalar, Schedule
 from simplebias.pde import Problem
@@ -66,7 +67,7 @@ def places(problem: Problem, reference: Reference, *, key: Key) -> Places:
     Returns:
         The points, with the values of the reference.
     """
-    domain, (within, along) = problem.domain, jax.random.split(key)
+    domain, (within, along) = problem.domain, apart(key, 2)
     edge = domain.sample_boundary(EDGE, key=along).points
     given = np.asarray(problem.boundary_values(edge), float)[:, 0]
     index, shape = None, ()
@@ -188,9 +189,9 @@ def records(problem: Problem, places: Places, at: Schedule) -> dict[str, Record]
 
 def _by_frequency(problem: Problem, places: Places) -> Measure:
     (spectra, middles), exact = spectra_of(problem, places), jnp.asarray(places.exact)
-    size = jnp.sqrt(_power(spectra, exact))
+    size = np.sqrt(np.asarray(_power(spectra, exact)))
     return Measure(
-        Partial(_frequency_error, spectra, exact, jnp.maximum(size, 1e-12 * size.max())),
+        Partial(_frequency_error, spectra, exact, jnp.asarray(np.maximum(size, 1e-12 * size.max()))),
         dims=(FREQUENCY,),
         coords={FREQUENCY: middles},
         unit="1",

@@ -316,11 +316,11 @@ def spread(low: float, high: float, count: int) -> tuple[float, ...]:
 
 
 def _data(view: View, power: np.ndarray) -> xr.Dataset:
-    parts = [
-        xr.DataArray(view.along(power, axis)[1:], {FREQUENCY: frequencies[1:]}, FREQUENCY).expand_dims({INPUT: [axis]})
-        for axis, frequencies in enumerate(view.frequencies)
-    ]
-    found = xr.concat(parts, INPUT, join="outer")
+    every = np.unique(np.concatenate([frequencies[1:] for frequencies in view.frequencies]))
+    table = np.full((view.inputs, len(every)), np.nan)
+    for axis, frequencies in enumerate(view.frequencies):
+        table[axis, np.searchsorted(every, frequencies[1:])] = view.along(power, axis)[1:]
+    found = xr.DataArray(table, {INPUT: np.arange(view.inputs), FREQUENCY: every}, (INPUT, FREQUENCY))
     found.attrs = {"description": "Power of the solution's gradient along each input, estimated"}
     found[FREQUENCY].attrs["units"] = "cycles per unit"
     return xr.Dataset({"power": found})

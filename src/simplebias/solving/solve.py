@@ -11,6 +11,7 @@ import numpy as np
 import optax
 
 from simplebias.core.errors import InputError, Outcome, check_positive
+from simplebias.core.keys import apart
 from simplebias.core.run import Run, provenance, write_description
 from simplebias.core.schedule import log_steps
 from simplebias.core.snapshot import Record
@@ -120,7 +121,7 @@ def solve(
         began = time.time()
         options: dict[str, Any] = {"network": network, "parameters": parameters, "scales": scales}
         options |= {"loss": loss, "boundary": boundary, "method": method, "last_layer": bool(last_layer)}
-        keys = jax.random.split(key, 4)
+        keys = apart(key, 4)
         choices = choose(problem, **options, key=keys[0])
         looks = places(problem, found, key=keys[1])
         training = _Training(choices, looks, points, iterations, keys[2], out, resume, progress, throw)
@@ -187,7 +188,7 @@ class _Training:
     @functools.cached_property
     def keys(self) -> tuple[Key, Key, Key]:
         """Randomness of the fixed points, of fresh ones and of the steps."""
-        fixed, fresh, trained = jax.random.split(self.key, 3)
+        fixed, fresh, trained = apart(self.key, 3)
         return fixed, fresh, trained
 
     @functools.cached_property

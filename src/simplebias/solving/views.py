@@ -20,8 +20,6 @@ LATTICE = {1: (4096, 16384), 2: (256, 1024), 3: (48, 96)}
 """Places along each input of a lattice, by the number of inputs: at first, and at most."""
 LINES, ALONG, FARTHEST = 12, 256, 2048
 """In more dimensions, lines along each input, and places on a line at first and at most."""
-BLOCK = 65_536
-"""Points at which a function is evaluated at once."""
 WILD = 3.0
 """How many times larger than inside a function may be outside of the domain, to be used there."""
 FADE = 0.15
@@ -164,7 +162,7 @@ def _untrended(lines: np.ndarray) -> np.ndarray:
 
 
 def evaluate(function: Callable, points: np.ndarray) -> np.ndarray:
-    """A function of one point at many points, a block after the other.
+    """A function of one point at many points.
 
     Args:
         function: of one point, that gives one number.
@@ -175,10 +173,7 @@ def evaluate(function: Callable, points: np.ndarray) -> np.ndarray:
     """
     if isinstance(function, Constant):
         return np.full(len(points), function.value)
-    blocks = [points[start : start + BLOCK] for start in range(0, len(points), BLOCK)]
-    return np.concatenate([
-        np.asarray(at_points(function, jnp.asarray(one, float)), float).reshape(-1) for one in blocks
-    ])
+    return np.asarray(at_points(function, jnp.asarray(points, float)), float).reshape(-1)
 
 
 def view_of(domain: Domain, needs: Callable[[View], np.ndarray], *, key: Key) -> tuple[View, np.ndarray]:
