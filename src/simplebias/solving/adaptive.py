@@ -14,7 +14,7 @@ from simplebias.core.run import Run, is_record
 from simplebias.core.types import RECORD, Array, ArrayLike, Key, Network, Output, Point
 from simplebias.pde import HardBoundary, Problem
 from simplebias.solving.ending import result_line
-from simplebias.solving.networks import PARAMETERS, small_network
+from simplebias.solving.networks import default_parameters, small_network
 from simplebias.solving.references import find_reference
 from simplebias.solving.residual_scales import added_scales
 from simplebias.solving.solve import named_problem, solve
@@ -123,7 +123,7 @@ def solve_adaptively(
     check_positive(budget, "budget")
     problem, name = named_problem(problem)
     inputs = problem.domain.inputs
-    size = int(SHARE * PARAMETERS.get(inputs, 1400)) if parameters is None else parameters
+    size = int(SHARE * default_parameters(inputs)) if parameters is None else parameters
     low, high = problem.domain.bounds
     first = (
         (float(f"{2 / np.max(np.subtract(high, low)):.3g}"),) if scales is None else tuple(np.ravel(scales).tolist())

@@ -8,13 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from simplebias.core.errors import InputError, check_choice, check_positive
+from simplebias.core.keys import apart
 from simplebias.core.snapshot import count_parameters
 from simplebias.core.task import Task
 from simplebias.core.types import FREQUENCY, Key, Network, Point, Points, Scalar
+from simplebias.frequency import ScaleAdvice
 from simplebias.pde import Ball, Box, HardBoundary, Lattice, Problem, Residual, Ritz, graded_points
 from simplebias.pde.collocation import check_linear
 from simplebias.pde.last_layer import find_last_layer
-from simplebias.solving.networks import NETWORKS, Power, small_network
+from simplebias.solving.networks import NETWORKS, Power, default_parameters, small_network
 from simplebias.solving.scales import problem_scales, spread
 
 LOSSES = ("auto", "residual", "ritz")
@@ -175,7 +177,7 @@ def choose(
     """
     for value, name, known in ((loss, "loss", LOSSES), (boundary, "boundary", BOUNDARIES), (method, "method", METHODS)):
         check_choice(value, name, known)
-    drawn, placed = jax.random.split(key)
+    drawn, placed = apart(key, 2)
     square, held, peak = _sizes(problem, placed)
     peaked = peak > PEAK
     loss = _loss(problem, peaked) if loss == "auto" else loss
@@ -186,10 +188,10 @@ def choose(
         )
     if last_layer:
         _check_last_layer(problem, loss)
-    found, power = _scales(problem, scales, placed)
-    if parameters is None and network in (None, *NETWORKS) and loss == "ritz" and peaked:
-        parameters = FEW
-    made, description = _network(problem, network, parameters, found, power, drawn)
+    found, advice = _scales(problem, scales, placed)
+    if parameters is None and (network is None or isinstance(network, str)):
+        parameters = _parameters(problem, loss == "ritz" and peaked, advice)
+    made, description = _network(problem, network, parameters, found, _power(advice), drawn)
     solution = _hard(made, problem) if boundary == "hard" else made
     if last_layer:
         find_last_layer(solution)  # a network without one is refused before it is trained
@@ -221,10 +223,10 @@ def _loss(problem: Problem, peaked: bool) -> str:
 
 def _sizes(problem: Problem, key: Key) -> tuple[float, float, float]:
     """Mean squares of the source and of the values on the boundary; mean fourth power of the source over its square."""
-    inside = problem.source_values(problem.domain.sample(8192, key=key))
-    edge = problem.boundary_values(problem.domain.sample_boundary(256, key=key).points)
-    square = float(jnp.mean(inside**2))
-    return square, float(jnp.mean(edge**2)), float(jnp.mean(inside**4)) / (square**2 or 1.0)
+    inside = np.asarray(problem.source_values(problem.domain.sample(8192, key=key)), float)
+    edge = np.asarray(problem.boundary_values(problem.domain.sample_boundary(256, key=key).points), float)
+    square = float(np.mean(inside**2))
+    return square, float(np.mean(edge**2)), float(np.mean(inside**4)) / (square**2 or 1.0)
 
 
 def near_source(problem: Problem, count: int, *, key: Key) -> Points:
@@ -261,7 +263,7 @@ def _hard(network: Network, problem: Problem) -> HardBoundary:
     if domain.inputs == 1 and isinstance(domain, Box):
         return HardBoundary(network, domain, lift=Line(problem))
     edge = problem.boundary_values(domain.sample_boundary(256, key=jax.random.key(0)).points)
-    if bool(jnp.any(edge != 0)):
+    if np.any(np.asarray(edge) != 0):
         raise InputError(
             "values of zero on the boundary for boundary='hard'",
             "others",
@@ -288,21 +290,31 @@ class Line:
         return (1 - place) * ends[0] + place * ends[1]
 
 
-def _scales(problem: Problem, scales: Any, key: Key) -> tuple[tuple[float, ...], Power | None]:
-    """Scales, and where they were found for one input, the power by frequency that they were found from."""
+def _scales(problem: Problem, scales: Any, key: Key) -> tuple[tuple[float, ...], ScaleAdvice | None]:
+    """Scales, and what they were found from, where they were not given."""
     if isinstance(scales, str):
         check_choice(scales, "scales", ("auto",))
         advice = problem_scales(problem, key=key)
         found = advice.scales
-        if 1 < len(found) < FEWEST:
-            found = spread(found[0], found[-1], FEWEST)
-        if problem.domain.inputs > 1:
-            return found, None
-        return found, (advice.data[FREQUENCY].values, advice.data["power"].values[0])
+        return spread(found[0], found[-1], FEWEST) if 1 < len(found) < FEWEST else found, advice
     found = tuple(float(one) for one in np.atleast_1d(np.asarray(scales, float)))
     if not all(np.isfinite(one) and one > 0 for one in found):
         raise InputError("scales='auto' or numbers above zero", repr(scales))
     return found, None
+
+
+def _power(advice: ScaleAdvice | None) -> Power | None:
+    """Power by frequency, of one input."""
+    if advice is None or len(advice.bandwidth) > 1:
+        return None
+    return advice.data[FREQUENCY].values, advice.data["power"].values[0]
+
+
+def _parameters(problem: Problem, few: bool, advice: ScaleAdvice | None) -> int:
+    if few:
+        return FEW
+    low, high = problem.domain.bounds
+    return default_parameters(problem.domain.inputs, None if advice is None else advice.bandwidth, high - low)
 
 
 def _network(
