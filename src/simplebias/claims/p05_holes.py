@@ -41,9 +41,9 @@ def run(scale: Scale) -> Evidence:
     evidence = {FLOOR: _floor()}
     if scale == Scale.SMOKE:
         return evidence | {SMALL: _solved("holes-7", SEEDS, parameters=300, iterations=40)}
-    for name in HOLED:
-        evidence[name] = _solved(name, SEEDS, iterations=200, budget=120)
-    evidence[CHARGE] = _solved(CHARGE, scale.choose((), SEEDS[:1], SEEDS), iterations=200, budget=120)
+    seeds = scale.choose((), SEEDS[:1], SEEDS)
+    for name in (*HOLED, CHARGE):
+        evidence[name] = _solved(name, seeds, iterations=200, budget=120)
     octaves = (1, 2, 4, 8, 16, 32)
     makers = {PARALLEL: _parallel((32,) * 6), OCTAVES: _parallel(octaves), STORED_PLAIN: _plain}
     for name, make in makers.items():
