@@ -109,12 +109,11 @@ def test_single_precision_stays_single(key):
 
 
 def test_what_cannot_be_used_is_named(key):
-    parameters = eqx.filter(small(key), eqx.is_inexact_array)
     with pytest.raises(InputError, match="sum of terms"):
-        GaussNewton().init(parameters, Classification([[0.0], [1.0]], [0, 1]), key=key)
+        train(small(key), Classification([[0.0], [1.0]], [0, 1]), updater=GaussNewton(), steps=1, key=key)
     with pytest.raises(InputError, match="damping"):
         GaussNewton(damping=0)
     with pytest.raises(InputError, match="seconds"):
         train(small(key), WAVE, steps=1, seconds=0, key=key)
     with pytest.warns(UserWarning, match="10 rows for 18 parameters"):
-        GaussNewton().init(parameters, Regression(POINTS[:10], POINTS[:10]), key=key)
+        train(small(key), Regression(POINTS[:10], POINTS[:10]), updater=GaussNewton(), steps=1, key=key)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
-from jaxtyping import Array, Bool, Complex, Float, Inexact, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Complex, Float, Inexact, Int, PRNGKeyArray, PyTree, UInt
 
 SEED = "seed"
 """A member of an ensemble: the same network and data, another random key."""
@@ -118,5 +118,6 @@ __all__ = [
     "Schedule",
     "Spectrum",
     "Step",
+    "UInt",
     "Values",
 ]

@@ -96,11 +96,14 @@ class GaussNewton(Updater):
         check_positive(damping, "damping")
         self.damping, self.acceleration = float(damping), bool(acceleration)
 
+    def check(self, parameters: int, task: Task, *, key: Key) -> None:
+        """A task without terms is refused; few rows for the parameters are warned of."""
+        rows = jax.eval_shape(lambda: [term.rows for term in _terms(task, key)])
+        _check_rows(sum(jax.tree.leaves(one)[0].shape[0] for one in rows), parameters)
+
     def init(self, parameters: PyTree, task: Task, *, key: Key) -> Damping:
-        """The first damping; a task without terms, or with few rows for the parameters, is noticed here."""
+        """The first damping."""
         kind = jnp.result_type(*jax.tree.leaves(parameters))
-        rows = sum(term.size for term in _terms(task, key))
-        _check_rows(rows, sum(leaf.size for leaf in jax.tree.leaves(parameters)))
         return Damping(jnp.asarray(self.damping, kind), jnp.asarray(2, kind), jnp.asarray(False))
 
     def update(

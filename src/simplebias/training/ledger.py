@@ -18,13 +18,13 @@ import xarray as xr
 from simplebias.core.errors import DivergenceError, InputError, Outcome, as_points
 from simplebias.core.recorder import Recorder, plan_slots
 from simplebias.core.run import Run, save_networks, write_description
-from simplebias.core.snapshot import Record, member
+from simplebias.core.snapshot import Record, count_parameters, member
 from simplebias.core.storage import claim_folder, read_marker
 from simplebias.core.task import Task
 from simplebias.core.types import ArrayLike, Key, PyTree
 from simplebias.training.checkpoint import load_checkpoint, save_checkpoint
 from simplebias.training.fingerprint import fingerprint
-from simplebias.training.state import Fixed, Member, Plan, as_ensemble, begin, record_shapes
+from simplebias.training.state import Fixed, Member, Plan, begin_all, member_labels, record_shapes
 from simplebias.training.updater import Updater
 
 
@@ -73,16 +73,17 @@ class Ledger:
         """Check the network, lay out the records, and make the states before the first step."""
         if until is not None and not np.isfinite(until):
             raise InputError("until as a loss, a finite number", repr(until))
-        networks, labels = as_ensemble(network, seeds)
+        labels = member_labels(network, seeds)
         slots = plan_slots(records, steps)
         grouped: dict[str, dict[str, Any]] = {}
         for name, slot in slots.items():
             grouped.setdefault(slot.dimension, {})[name] = records[name].measure.function
         probe = task.probe if points is None else as_points(points)
-        static = eqx.filter(networks, eqx.is_array, inverse=True)
+        static = eqx.filter(network, eqx.is_array, inverse=True)
         plan = Plan(static, updater, task, probe, grouped, None if until is None else jnp.asarray(float(until)))
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.asarray(labels, jnp.uint32))
-        members, fixed = eqx.filter_vmap(lambda member, own: begin(plan, member, own))(networks, keys)
+        if updater is not None:
+            updater.check(count_parameters(network) // len(labels), task, key=key)
+        members, fixed = begin_all(plan, network, jax.device_put(labels.astype(np.uint32)), key, single=seeds is None)
         shapes = record_shapes(plan, members, fixed)
         recorder = Recorder(records, slots, shapes, None if seeds is None else labels, constants)
         size = len(labels) * sum(math.prod(shape) * dtype.itemsize for shape, dtype in shapes.values())

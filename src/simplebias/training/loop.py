@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 import optax
 import xarray as xr
@@ -211,8 +211,8 @@ class _Loop:
         while not self.over and not interrupt.wanted and not (self.looked and time.monotonic() >= end):
             block = self._next_block()
             began, compiles = time.monotonic(), not self.looked or self.step == first_steps(ledger.plan)
-            at, stops = jnp.asarray(self.step, jnp.int32), jnp.asarray(block.stops, jnp.int32)
-            due = {dimension: jnp.asarray(flags) for dimension, flags in block.due.items()}
+            at, stops = jax.device_put((np.int32(self.step), block.stops.astype(np.int32)))
+            due = jax.device_put(block.due)
             members, values = run_block(ledger.plan, ledger.members, ledger.fixed, at, stops, due)
             losses = np.asarray(members.loss)
             before, ledger.members, self.looked = self.step, members, True

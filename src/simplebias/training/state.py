@@ -12,7 +12,7 @@ from simplebias.core.compilation import quick_jit, saves
 from simplebias.core.errors import InputError
 from simplebias.core.snapshot import Neurons, neurons_of, take_snapshot
 from simplebias.core.task import Task
-from simplebias.core.types import Array, ArrayLike, Bool, Int, Key, Points, PyTree, Scalar
+from simplebias.core.types import Array, ArrayLike, Bool, Int, Key, Points, PyTree, Scalar, UInt
 from simplebias.training.updater import Updater
 
 FIRST_STEPS = 32
@@ -86,6 +86,28 @@ def begin(plan: Plan, network: PyTree, key: Key) -> tuple[Member, Fixed]:
     unseen = jnp.asarray(jnp.nan, jnp.finfo(jnp.result_type(*jax.tree.leaves(parameters))).dtype)
     never = jnp.asarray(-1, jnp.int32)
     return Member(parameters, state, unseen, never, never), fixed
+
+
+@quick_jit
+def begin_all(
+    plan: Plan, network: PyTree, labels: UInt[Array, " members"], key: Key, *, single: bool
+) -> tuple[Member, Fixed]:
+    """All members before the first step, by one program instead of one for each of their arrays.
+
+    Args:
+        plan: what they share.
+        network: with a leading axis of members, but for a single one.
+        labels: of the members, `(members,)`; the key of each depends on its own.
+        key: of the training.
+        single: whether there is one member, without an axis.
+
+    Returns:
+        Their states and what does not change, each with a leading axis of members.
+    """
+    if single:
+        network = jax.tree.map(lambda leaf: leaf[None] if eqx.is_array(leaf) else leaf, network)
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, labels)
+    return eqx.filter_vmap(lambda member, own: begin(plan, member, own))(network, keys)
 
 
 def _settled(leaf: Any) -> Array:
@@ -213,15 +235,15 @@ _thoroughly = eqx.filter_jit(_run_block)
 _at_first, _quickly = quick_jit(_run_block), quick_jit(_run_block, least=False)
 
 
-def as_ensemble(network: PyTree, seeds: ArrayLike | None) -> tuple[PyTree, np.ndarray]:
-    """The network with a leading axis of members, and the members' labels.
+def member_labels(network: PyTree, seeds: ArrayLike | None) -> np.ndarray:
+    """Labels of the members, of a network that can be trained and has an axis of them where there are seeds.
 
     Args:
         network: what the user gave.
         seeds: labels of its members, or None where it is a single one.
 
     Returns:
-        The ensemble, of one member labelled 0 without seeds, and the labels.
+        The labels, 0 for the one member without seeds.
 
     Raises:
         InputError: for a network that cannot be trained, seeds that are no labels, or a wrong number of members.
@@ -235,7 +257,7 @@ def as_ensemble(network: PyTree, seeds: ArrayLike | None) -> tuple[PyTree, np.nd
             "Wrap a function and its parameters in jax.tree_util.Partial.",
         )
     if seeds is None:
-        return jax.tree.map(lambda x: jnp.asarray(x)[None] if eqx.is_array(x) else x, network), np.array([0])
+        return np.array([0])
     labels = np.asarray(seeds)
     whole = labels.ndim == 1 and labels.size > 0 and labels.dtype.kind in "iu"
     if not whole or labels.min() < 0 or labels.max() >= 2**32 or len(np.unique(labels)) != len(labels):
@@ -246,7 +268,7 @@ def as_ensemble(network: PyTree, seeds: ArrayLike | None) -> tuple[PyTree, np.nd
             f"shapes {[tuple(array.shape) for array in arrays][:4]}",
             "Make it with simplebias.networks.ensemble.",
         )
-    return network, labels
+    return labels
 
 
 def record_shapes(plan: Plan, members: Member, fixed: Fixed) -> dict[str, tuple[tuple[int, ...], Any]]:

@@ -24,6 +24,15 @@ from simplebias.core.types import Array, Bool, Int, Key, PyTree, Scalar, Step
 class Updater(eqx.Module):
     """Base of all updaters: `init` makes the state that `update` carries from step to step."""
 
+    def check(self, parameters: int, task: Task, *, key: Key) -> None:
+        """Refuse or warn of what cannot be trained well by it, before anything is compiled.
+
+        Args:
+            parameters: how many a network has.
+            task: what to learn.
+            key: of the training.
+        """
+
     @abc.abstractmethod
     def init(self, parameters: PyTree, task: Task, *, key: Key) -> PyTree:
         """The state before the first step."""

@@ -57,6 +57,10 @@ class Validated(Updater):
         check_positive(patience, "patience", integer=True)
         self.inner, self.validation, self.patience = inner, validation, int(patience)
 
+    def check(self, parameters: int, task: Task, *, key: Key) -> None:
+        """As the other updater."""
+        self.inner.check(parameters, task, key=key)
+
     def init(self, parameters: PyTree, task: Task, *, key: Key) -> Best:
         """The updater's state; no parameters are the best yet."""
         kind = jnp.result_type(*jax.tree.leaves(parameters))
