@@ -129,7 +129,8 @@ def as_array(array: ArrayLike, name: str = "array") -> Array:
         )
     if numeric.dtype.kind in "biu":
         numeric = numeric.astype(float)
-    return jnp.asarray(numeric)
+    # Its own copy, as JAX may look at the memory of what it is given; jnp.asarray compiles a program for each shape.
+    return jax.device_put(np.array(numeric))
 
 
 def check_finite(array: Array, name: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from simplebias.core.errors import InputError, check_choice, check_positive
 from simplebias.core.snapshot import wants_key
@@ -208,7 +209,7 @@ class Residual(_AtPoints):
         self.problem, self.boundary = problem, boundary
         self.pool = make_pool(problem, points, soft=boundary != "hard", **options)
         if boundary_weight is None:
-            square = float(jnp.mean(problem.source_values(self.probe) ** 2))
+            square = float(np.mean(np.asarray(problem.source_values(self.probe), float) ** 2))
             boundary_weight = (square or 1.0) / problem.domain.boundary_measure
         self.boundary_weight = jnp.asarray(boundary_weight, self.pool.points.dtype)
 

@@ -232,10 +232,10 @@ def at_points(function: Field, points: Points) -> Array:
     if is_traced(points) or count == 0:
         return jax.vmap(function)(points)
     filled = np.resize(np.asarray(points), (-(-count // BLOCK) * BLOCK, points.shape[1]))
-    parts = [_at_block(function, jnp.asarray(filled[start : start + BLOCK])) for start in range(0, count, BLOCK)]
+    parts = [_at_block(function, jax.device_put(filled[start : start + BLOCK])) for start in range(0, count, BLOCK)]
     if any(is_traced(part) for part in parts):  # a function of something that is traced
         return jnp.concatenate(parts)[:count]
-    return jnp.asarray(np.concatenate([np.asarray(part) for part in parts])[:count])
+    return jax.device_put(np.concatenate([np.asarray(part) for part in parts])[:count])
 
 
 @quick_jit

@@ -13,6 +13,7 @@ import xarray as xr
 
 from simplebias.core.compilation import quick_jit
 from simplebias.core.errors import InputError, Outcome, StorageError
+from simplebias.core.keys import apart
 from simplebias.core.run import (
     DATA,
     WEIGHTS,
@@ -96,7 +97,7 @@ def store(
         The run.
     """
     choices, network = ended.choices, ended.runs[-1].network
-    drawn, validated, featured = jax.random.split(key, 3)
+    drawn, validated, featured = apart(key, 3)
     data = _joined(ended, began)
     seconds = time.time() - began
     converged, check = _converged(ended, data, validated)

@@ -151,7 +151,7 @@ def spectra_of(problem: Problem, places: Places) -> tuple[Spectra, np.ndarray]:
         What tells the power, and `(bands,)` in cycles per unit.
     """
     band, middles = bands(places, problem)
-    return Spectra(jnp.asarray(places.index), jnp.asarray(band), len(middles)), middles
+    return Spectra(jax.device_put(places.index), jax.device_put(band), len(middles)), middles
 
 
 def records(problem: Problem, places: Places, at: Schedule) -> dict[str, Record]:
@@ -171,7 +171,7 @@ def records(problem: Problem, places: Places, at: Schedule) -> dict[str, Record]
         size = float(np.linalg.norm(places.exact)) or 1.0
         largest = max(float(np.abs(places.exact).max()), float(np.abs(places.given).max())) or 1.0
         found["error"] = Measure(
-            Partial(_error, jnp.asarray(places.exact), jnp.asarray(size)),
+            Partial(_error, jax.device_put(places.exact), jax.device_put(size)),
             unit="1",
             description="error in the mean square at the points of the lattice, over the reference",
             attributes=shown | {"long_name": "relative L2 error"},
@@ -179,7 +179,7 @@ def records(problem: Problem, places: Places, at: Schedule) -> dict[str, Record]
         if places.index is not None:
             found["frequency_error"] = _by_frequency(problem, places)
     found["boundary_error"] = Measure(
-        Partial(_edge_error, jnp.asarray(places.given), jnp.asarray(largest)),
+        Partial(_edge_error, jax.device_put(places.given), jax.device_put(largest)),
         unit="1",
         description="largest error on the boundary, over the largest value of the reference",
         attributes=shown | {"long_name": "boundary error"},
@@ -188,10 +188,10 @@ def records(problem: Problem, places: Places, at: Schedule) -> dict[str, Record]
 
 
 def _by_frequency(problem: Problem, places: Places) -> Measure:
-    (spectra, middles), exact = spectra_of(problem, places), jnp.asarray(places.exact)
+    (spectra, middles), exact = spectra_of(problem, places), jax.device_put(places.exact)
     size = np.sqrt(np.asarray(_power(spectra, exact)))
     return Measure(
-        Partial(_frequency_error, spectra, exact, jnp.asarray(np.maximum(size, 1e-12 * size.max()))),
+        Partial(_frequency_error, spectra, exact, jax.device_put(np.maximum(size, 1e-12 * size.max()))),
         dims=(FREQUENCY,),
         coords={FREQUENCY: middles},
         unit="1",

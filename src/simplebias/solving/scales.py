@@ -9,11 +9,11 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-import jax
 import numpy as np
 import xarray as xr
 
 from simplebias.core.errors import InputError, check_positive
+from simplebias.core.keys import apart
 from simplebias.core.types import FREQUENCY, INPUT, Key
 from simplebias.frequency import ScaleAdvice
 from simplebias.pde import Problem
@@ -104,7 +104,7 @@ def problem_scales(
     check_positive(share, "share")
     if minimum > 1 or share > 1:
         raise InputError("minimum and share up to 1", f"minimum={minimum}, share={share}")
-    place, around = jax.random.split(key)
+    place, around = apart(key, 2)
     seen = _Seen(problem, key=place)
     notes = []
     if seen.view.unresolved(seen.power) > 1e-3:
