@@ -12,7 +12,7 @@ from simplebias.core.errors import InputError, Outcome
 from simplebias.core.task import Classification, Regression, task_loss
 from simplebias.core.terms import Term, terms_loss
 from simplebias.networks import TwoLayer
-from simplebias.training import GaussNewton, least_squares, resume, train
+from simplebias.training import GaussNewton, least_squares, resume, state, train
 from simplebias.training.least_squares import curvature
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -96,6 +96,28 @@ def test_a_run_is_resumed_as_if_it_had_not_been_broken_off(tmp_path, key):
     assert part.step < 12
     rest = resume(tmp_path / "run", small(key), WAVE, updater=GaussNewton(), steps=12, key=key)
     assert whole.data.identical(rest.data)
+
+
+def test_which_program_takes_a_step_depends_on_its_number_alone(tmp_path, key, monkeypatch):
+    monkeypatch.setattr(state, "saves", lambda: True)  # also where tests are compiled with flags of their own
+    monkeypatch.setattr(state, "FIRST_STEPS", (5, 5))
+    taken = {"_at_first": [], "_quickly": []}
+    for name, steps in taken.items():
+        program = getattr(state, name)
+
+        def noted(plan, members, fixed, step, stops, due, program=program, steps=steps):
+            steps.append((int(step), int(stops.max())))
+            return program(plan, members, fixed, step, stops, due)
+
+        monkeypatch.setattr(state, name, noted)
+    options = {"updater": GaussNewton(), "steps": 12, "key": key}
+    whole = train(small(key), WAVE, **options)
+    train(small(key), WAVE, out=tmp_path / "run", seconds=1e-9, **options)
+    rest = resume(tmp_path / "run", small(key), WAVE, **options)
+    assert whole.data.identical(rest.data)
+    assert all(last <= 5 for _, last in taken["_at_first"])
+    assert all(first >= 5 for first, _ in taken["_quickly"])
+    assert max(last for _, last in taken["_quickly"]) == 12
 
 
 def test_single_precision_stays_single(key):

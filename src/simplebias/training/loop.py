@@ -200,6 +200,11 @@ class _Loop:
     def step(self, value: int) -> None:
         self.ledger.reached[:] = value
 
+    @functools.cached_property
+    def first(self) -> int:
+        """Steps of the first program; no block has others besides."""
+        return first_steps(self.ledger.plan, self.ledger.members)
+
     @property
     def over(self) -> bool:
         """Whether nothing is left to do: all steps are taken, or every member rests."""
@@ -210,7 +215,7 @@ class _Loop:
         ledger = self.ledger
         while not self.over and not interrupt.wanted and not (self.looked and time.monotonic() >= end):
             block = self._next_block()
-            began, compiles = time.monotonic(), not self.looked or self.step == first_steps(ledger.plan)
+            began, compiles = time.monotonic(), not self.looked or self.step == self.first
             at, stops = jax.device_put((np.int32(self.step), block.stops.astype(np.int32)))
             due = jax.device_put(block.due)
             members, values = run_block(ledger.plan, ledger.members, ledger.fixed, at, stops, due)
@@ -228,8 +233,8 @@ class _Loop:
     def _next_block(self) -> _Block:
         """The next stops: those of the records, and between far ones some more to keep a block short."""
         budget = max(1, int((self.rate or 0.0) * BLOCK_SECONDS))
-        if self.step < (early := first_steps(self.ledger.plan)):
-            budget = min(budget, early - self.step)
+        if self.step < self.first:
+            budget = min(budget, self.first - self.step)
         first = np.searchsorted(self.stops, self.step, side="right" if self.looked else "left")
         wanted = self.stops[first : first + self.width]
         reachable = wanted[wanted <= self.step + budget]

@@ -15,8 +15,8 @@ from simplebias.core.task import Task
 from simplebias.core.types import Array, ArrayLike, Bool, Int, Key, Points, PyTree, Scalar, UInt
 from simplebias.training.updater import Updater
 
-FIRST_STEPS = 32
-"""Steps of Gauss-Newton that take about as long more as compiling takes less."""
+FIRST_WORK, FIRST_STEPS = 6e7, (8, 256)
+"""Rows times parameters of the steps that take about as long more as compiling takes less; fewest and most steps."""
 
 
 class Member(eqx.Module):
@@ -180,10 +180,11 @@ def run_block(
     """
     if plan.updater is None or not plan.updater.heavy:
         return _thoroughly(plan, members, fixed, step, stops, due)
-    return (_at_first if int(step) < first_steps(plan) else _quickly)(plan, members, fixed, step, stops, due)
+    at_first = int(step) < first_steps(plan, members)
+    return (_at_first if at_first else _quickly)(plan, members, fixed, step, stops, due)
 
 
-def first_steps(plan: Plan) -> int:
+def first_steps(plan: Plan, members: Member) -> int:
     """How many steps are taken by a program that is made sooner than that of the steps after them, and is slower.
 
     Which of the two takes a step depends on its number alone, so that a training repeats to the last bit. No block of
@@ -191,11 +192,15 @@ def first_steps(plan: Plan) -> int:
 
     Args:
         plan: with the updater; few steps of a heavy one may be enough, while of others there are thousands.
+        members: with their parameters; the more there are, the sooner the faster program has made up for its making.
 
     Returns:
         The number, 0 for all in one program.
     """
-    return FIRST_STEPS if plan.updater is not None and plan.updater.heavy and saves() else 0
+    if plan.updater is None or not plan.updater.heavy or not saves():
+        return 0
+    work = plan.task.size * sum(leaf.size for leaf in jax.tree.leaves(members.parameters))
+    return int(np.clip(FIRST_WORK // max(work, 1), *FIRST_STEPS))
 
 
 def _run_block(
