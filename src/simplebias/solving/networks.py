@@ -73,7 +73,7 @@ def small_network(
         inputs: number of inputs.
         scales: factors of the inputs, each for as many neurons of the first layer.
         kind: `multi-scale` or `plain`.
-        parameters: about how many; by default 700, 1200 and 1400 for one, two and more inputs.
+        parameters: about how many; by default 450, 1200 and 1400 for one, two and more inputs.
         power: with one input, frequencies in cycles per unit and the power of what is sought there, if known.
         key: random key of the weights.
 

@@ -69,8 +69,9 @@ def solve(
     Args:
         problem: what is solved, or the name of a ready problem.
         network: `multi-scale` (the default), `plain` (tanh of the same size), or a network of one output.
-        parameters: about how many; 700, 1200 and 1400 for one, two and more inputs by default, 600 for the energy of a
-            concentrated source.
+        parameters: about how many; by default 450 and 1400 for one input and for three and more, with two inputs from
+            350 to 1200 by the waves of the solution (`default_parameters`), 600 for the energy of a concentrated
+            source.
         scales: `auto`, or the factors of the inputs.
         method: `gauss-newton`, `adam` (with fresh points at every step), `both` in this order: Adam first; `auto` is
             Gauss-Newton up to 4000 parameters, Adam above.
