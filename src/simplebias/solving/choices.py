@@ -16,6 +16,7 @@ from simplebias.frequency import ScaleAdvice
 from simplebias.pde import Ball, Box, HardBoundary, Lattice, Problem, Residual, Ritz, graded_points
 from simplebias.pde.collocation import check_linear
 from simplebias.pde.last_layer import find_last_layer
+from simplebias.solving.interfaces import DISTANCES, Interface, Kinked, find_interface
 from simplebias.solving.networks import NETWORKS, Power, default_parameters, small_network
 from simplebias.solving.scales import problem_scales, spread
 
@@ -36,6 +37,8 @@ FINER = 1.7
 """Points of the rule that tells when an energy begins to fit its points, over those of the training."""
 PEAK = 30.0
 """Mean fourth power of a source, over its mean square squared, above which points are drawn near it; sines: 1.5."""
+KINKED, KINKED_POINTS = 400, 20
+"""Parameters of a network with a kink, and points for each: the hardest is known already."""
 FEW = 600
 """Parameters where points are many for each."""
 FEWEST = 4
@@ -121,12 +124,19 @@ class Choices:
     def _energy_count(self, points: int | None) -> int:
         if points is not None:
             return points
-        return max((GRADED if self._graded else ENERGY_POINTS) * self.parameters, 2048)
+        each = KINKED_POINTS if self._kinked else GRADED if self._graded else ENERGY_POINTS
+        return max(each * self.parameters, 2048)
 
     @property
     def _graded(self) -> bool:
         """Whether points are to be dense near the source."""
-        return self.peaked and self.problem.domain.inputs <= 3
+        return (self.peaked or self._kinked) and self.problem.domain.inputs <= 3
+
+    @property
+    def _kinked(self) -> bool:
+        """Whether the network has the kinks of a solution where a coefficient jumps."""
+        inner = self.solution.network if isinstance(self.solution, HardBoundary) else self.solution
+        return isinstance(inner, Kinked)
 
     def _energy(self, points: int | None, key: Key, resample: bool) -> Ritz:
         domain = self.problem.domain
@@ -137,7 +147,10 @@ class Choices:
             highest = 2 * np.pi * max(self.scales, default=1.0)
             options["boundary_weight"] = NITSCHE * highest if self.boundary == "nitsche" else 1e3
         if self._graded and not resample:
-            places, weights = graded_points(domain, self.problem.source, count)
+            jumps = (self.problem.source, self.problem.diffusion) if self._kinked else ()  # pyright: ignore
+            places, weights = graded_points(
+                domain, self.problem.source, count, jumps=jumps, key=key if self._kinked else None
+            )
             return Ritz(self.problem, places, weights=weights, **options)
         if isinstance(domain, Box) and domain.inputs <= 2 and not resample:
             return Ritz(self.problem, _midpoints(domain, count), **options)
@@ -189,9 +202,10 @@ def choose(
     if last_layer:
         _check_last_layer(problem, loss)
     found, advice = _scales(problem, scales, placed)
+    surface = find_interface(problem, key=jax.random.key(0)) if loss == "ritz" else None
     if parameters is None and (network is None or isinstance(network, str)):
-        parameters = _parameters(problem, loss == "ritz" and peaked, advice)
-    made, description = _network(problem, network, parameters, found, _power(advice), drawn)
+        parameters = KINKED if surface else _parameters(problem, loss == "ritz" and peaked, advice)
+    made, description = _network(problem, network, parameters, found, _power(advice), surface, drawn)
     solution = _hard(made, problem) if boundary == "hard" else made
     if last_layer:
         find_last_layer(solution)  # a network without one is refused before it is trained
@@ -323,6 +337,7 @@ def _network(
     parameters: int | None,
     scales: tuple[float, ...],
     power: Power | None,
+    surface: Interface | None,
     key: Key,
 ) -> tuple[Network, dict[str, Any]]:
     if network is not None and not isinstance(network, str):
@@ -335,7 +350,10 @@ def _network(
         check_positive(parameters, "parameters", integer=True)
     kind = network or "multi-scale"
     options = {"kind": kind, "parameters": parameters}
-    made = small_network(problem.domain.inputs, scales, power=power, key=key, **options)
+    inputs = problem.domain.inputs + (0 if surface is None else DISTANCES)
+    made = small_network(inputs, scales, power=power, key=key, **options)
+    if surface is not None:
+        made = Kinked(made, surface)
     return made, options | {"inputs": problem.domain.inputs, "scales": list(scales)}
 
 

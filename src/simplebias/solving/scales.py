@@ -22,8 +22,8 @@ from simplebias.solving.views import View, evaluate, view_of
 
 FEATURE_SHARE = 0.4
 """Std of Fourier features over the highest frequency, as in `simplebias.frequency.suggest_scales`."""
-JUMPS = 0.05
-"""Least size that matters, at least, where coefficients jump: no number of scales reaches all of a jump."""
+JUMPS, JUMPS_SHARE = 0.2, 0.95
+"""Least size that matters and most power that is held where coefficients jump: no number of scales reaches a jump."""
 SAMPLES = 512
 """Points of the interior by which coefficients, gradients and residuals are measured."""
 
@@ -113,7 +113,7 @@ def problem_scales(
     if not seen.view.on_lattice:
         notes.append("By lines along each input: frequencies along them, of several together less than their size.")
     if not problem.smooth:
-        minimum = max(minimum, JUMPS)
+        minimum, share = max(minimum, JUMPS), min(share, JUMPS_SHARE)
     edge = around_boundary(problem, key=around)
     return _advise(seen, edge, count, weight_std, (minimum, share), notes)
 
