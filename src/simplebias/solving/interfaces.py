@@ -25,8 +25,8 @@ CLOUD = 8192
 """Points of the domain between which jumps are sought."""
 NEIGHBOURS = {2: 6, 3: 40}
 """Places of the surface from which its direction at one of them is found, by the number of inputs."""
-CENTRES = 256
-"""Most places of the surface that are kept."""
+CENTRES = 128
+"""Most places of the surface that are kept: each is looked at for every point, which costs more than the network."""
 FEWEST = 16
 """Places of the surface below which it is none."""
 SHARP = 4

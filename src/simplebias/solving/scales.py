@@ -93,6 +93,7 @@ def problem_scales(
         at in between of arXiv:2410.00053.
 
     Example:
+        >>> import jax
         >>> import jax.numpy as jnp
         >>> from simplebias.pde import Box, Poisson
         >>> tones = lambda x: jnp.sin(2 * jnp.pi * x[0]) + 62.5 * jnp.sin(50 * jnp.pi * x[0])
@@ -134,6 +135,7 @@ def scales_for(problem: Problem, *, count: int | None = None, key: Key, **option
         InputError: as `problem_scales`.
 
     Example:
+        >>> import jax
         >>> import jax.numpy as jnp
         >>> from simplebias.pde import Box, Poisson
         >>> wave = Poisson(Box(0, 1), lambda x: jnp.sin(20 * jnp.pi * x[0]))
