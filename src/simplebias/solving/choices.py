@@ -19,6 +19,7 @@ from simplebias.pde.last_layer import find_last_layer
 from simplebias.solving.interfaces import DISTANCES, Interface, Kinked, find_interface
 from simplebias.solving.networks import NETWORKS, Power, default_parameters, small_network
 from simplebias.solving.scales import problem_scales, spread
+from simplebias.solving.sources import finer_than_source, near_source, sizes
 
 LOSSES = ("auto", "residual", "ritz")
 BOUNDARIES = ("auto", "hard", "penalty", "nitsche")
@@ -191,9 +192,10 @@ def choose(
     for value, name, known in ((loss, "loss", LOSSES), (boundary, "boundary", BOUNDARIES), (method, "method", METHODS)):
         check_choice(value, name, known)
     drawn, placed = apart(key, 2)
-    square, held, peak = _sizes(problem, placed)
+    square, held, peak = sizes(problem, key=placed)
     peaked = peak > PEAK
-    loss = _loss(problem, peaked) if loss == "auto" else loss
+    fine = loss == "auto" and not last_layer and finer_than_source(problem, key=placed)
+    loss = _loss(problem, peaked or fine) if loss == "auto" else loss
     boundary = _boundary(problem, loss, held, peaked) if boundary == "auto" else boundary
     if loss == "residual" and boundary == "nitsche":
         raise InputError(
@@ -204,7 +206,7 @@ def choose(
     found, advice = _scales(problem, scales, placed)
     surface = find_interface(problem, key=jax.random.key(0)) if loss == "ritz" else None
     if parameters is None and (network is None or isinstance(network, str)):
-        parameters = KINKED if surface else _parameters(problem, loss == "ritz" and peaked, advice)
+        parameters = KINKED if surface else _parameters(problem, loss == "ritz" and (peaked or fine), advice)
     made, description = _network(problem, network, parameters, found, _power(advice), surface, drawn)
     solution = _hard(made, problem) if boundary == "hard" else made
     if last_layer:
@@ -223,39 +225,16 @@ def _check_last_layer(problem: Problem, loss: str) -> None:
         raise InputError("loss='residual' with last_layer=True", repr(loss), "Least squares minimise the residual.")
 
 
-def _loss(problem: Problem, peaked: bool) -> str:
-    """The residual where it is linear and everywhere defined, the energy elsewhere and for concentrated sources."""
+def _loss(problem: Problem, blind: bool) -> str:
+    """The residual where it is linear, everywhere defined and not blind to most of the solution, else the energy."""
     # The square of a residual sees little but a concentrated source; the solution needs the rest as well.
-    if peaked and problem.has_energy and problem.domain.inputs <= 3:
+    if blind and problem.has_energy and problem.domain.inputs <= 3:
         return "ritz"
     if problem.smooth and (problem.linear or not problem.has_energy):
         return "residual"
     if not problem.has_energy:
         raise InputError("a problem with an energy or with smooth coefficients", problem.name, "Smooth the jumps.")
     return "ritz"
-
-
-def _sizes(problem: Problem, key: Key) -> tuple[float, float, float]:
-    """Mean squares of the source and of the values on the boundary; mean fourth power of the source over its square."""
-    inside = np.asarray(problem.source_values(problem.domain.sample(8192, key=key)), float)
-    edge = np.asarray(problem.boundary_values(problem.domain.sample_boundary(256, key=key).points), float)
-    square = float(np.mean(inside**2))
-    return square, float(np.mean(edge**2)), float(np.mean(inside**4)) / (square**2 or 1.0)
-
-
-def near_source(problem: Problem, count: int, *, key: Key) -> Points:
-    """Points of which half are even and half as dense as the source is strong.
-
-    Args:
-        problem: with a source that is large in a small part of the domain.
-        count: how many.
-        key: random key.
-
-    Returns:
-        `(count, inputs)`.
-    """
-    strength = lambda points: jnp.abs(jax.vmap(problem.source)(points))
-    return problem.domain.sample_by(strength, count, key=key, power=1.0, floor=1.0)
 
 
 def _boundary(problem: Problem, loss: str, held: float, peaked: bool) -> str:
@@ -325,10 +304,9 @@ def _power(advice: ScaleAdvice | None) -> Power | None:
 
 
 def _parameters(problem: Problem, few: bool, advice: ScaleAdvice | None) -> int:
-    if few:
-        return FEW
     low, high = problem.domain.bounds
-    return default_parameters(problem.domain.inputs, None if advice is None else advice.bandwidth, high - low)
+    found = default_parameters(problem.domain.inputs, None if advice is None else advice.bandwidth, high - low)
+    return min(found, FEW) if few else found
 
 
 def _network(
