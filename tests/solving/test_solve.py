@@ -88,6 +88,18 @@ def test_what_is_left_open_is_decided_by_the_problem(key):
     assert decided(Poisson(box, peak, boundary=source), key)[:2] == ("ritz", "nitsche")
     assert decided(Helmholtz(box, source, wavenumber=3.0), key)[0] == "residual"
     assert decided(PROBLEM, key, parameters=6000)[2] == "adam"
+    waves = lambda k: Elliptic(
+        Box(0, 1), lambda x: 1 + 0 * x[0], diffusion=lambda x: 1.5 + jnp.sin(2 * jnp.pi * k * x[0])
+    )
+    assert decided(waves(5), key)[0] == "residual"
+    assert decided(waves(60), key)[0] == "ritz"
+    assert decided(waves(60), key, last_layer=True)[0] == "residual"  # least squares are of the residual
+
+
+def test_an_energy_of_a_few_steps_is_not_called_converged(key):
+    run = solve(PROBLEM, loss="ritz", iterations=1, key=key, **QUICK)
+    assert run.provenance["solve"]["converged"] is False
+    assert "not converged" in result_line(run)
 
 
 @pytest.mark.usefixtures("float64")

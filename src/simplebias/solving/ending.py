@@ -142,7 +142,7 @@ def result_line(run: Run) -> str:
     made, data = run.provenance["solve"], run.data
     error = number_in(data, "relative_l2")
     words = f"relative L2 error {error:.1e}" if math.isfinite(error) else "error not known"
-    if made["converged"] is False:
+    if not made["converged"]:
         words += ", not converged"
     if run.outcome in (Outcome.INTERRUPTED, Outcome.DIVERGED):
         words += f", {run.outcome.name.lower()}"
@@ -210,19 +210,19 @@ def _converged(ended: Ended, data: xr.Dataset, key: Key) -> tuple[bool, dict[str
         return False, {"loss": float(losses[-1])}
     if ended.choices.loss == "residual":
         size = _residual(ended, key)
-        return size < CONVERGED, {"relative residual": size}
+        return bool(size < CONVERGED), {"relative residual": size}
     half, size = losses[len(losses) // 2 :], max(abs(losses[-1]), 1e-300)
     change = float(abs(half[0] - half[-1]) / size)
     other: Any = ended.choices.validation(ended.task.size, key=key)
     energies = [float(compiled_loss(ended.runs[-1].network, task, key=key)) for task in (ended.task, other)]
-    gap = abs(energies[0] - energies[1]) / size
+    gap = float(abs(energies[0] - energies[1]) / size)
     stopped = ended.runs[-1].outcome == Outcome.STOPPED and not ended.late
     rests = change < (EARLY if stopped else STILL)
     check = {"relative change of the energy": change, "gap to other points": gap}
     if ended.choices.problem.linear and ended.choices.problem.smooth and not ended.choices.peaked:
         check["relative residual"] = _residual(ended, key)
     solved = check.get("relative residual", 0.0) < UNSOLVED
-    return rests and gap < CONVERGED and solved, check
+    return bool(rests and gap < CONVERGED and solved), check
 
 
 def _residual(ended: Ended, key: Key) -> float:
