@@ -39,6 +39,10 @@ def test_it_ends_with_the_parameters_of_the_least_validation_loss(key):
     assert validated.outcome == Outcome.STOPPED
     assert validated.step == stop
     np.testing.assert_allclose(task_loss(validated.network, OTHER), losses[best], rtol=1e-6)
+    sooner = run(key, Validated(Gradient(optax.adam(3e-2)), OTHER, patience=PATIENCE), stop - 2)  # ended from outside
+    assert sooner.outcome == Outcome.COMPLETED
+    assert losses[stop - 3] > losses[best]
+    np.testing.assert_allclose(task_loss(sooner.network, OTHER), losses[best], rtol=1e-6)
 
 
 def test_a_patience_of_no_step_is_refused():

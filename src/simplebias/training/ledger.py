@@ -155,7 +155,9 @@ class Ledger:
         return {"outcome": outcomes, "diverged_at": diverged, "stopped_at": stopped}
 
     def _network(self) -> PyTree:
-        networks = eqx.combine(self.members.parameters, self.fixed.buffers, self.plan.static)
+        updater, parameters = self.plan.updater, self.members.parameters
+        parameters = parameters if updater is None else updater.chosen(parameters, self.members.state)
+        networks = eqx.combine(parameters, self.fixed.buffers, self.plan.static)
         return member(networks, 0) if self.single else networks
 
     def _catch_last_step(self) -> None:

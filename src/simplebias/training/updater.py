@@ -60,6 +60,10 @@ class Updater(eqx.Module):
         """Whether a step is mostly large matrix operations: optimising the rest takes longer than it saves."""
         return False
 
+    def chosen(self, parameters: PyTree, state: PyTree) -> PyTree:
+        """The parameters that a training gives when it ends now, of all its members: the last, or better ones."""
+        return parameters
+
     def settled(self, state: PyTree) -> Bool[Array, ""]:
         """Whether further steps would change nothing, by the state after one; the loop then ends the member."""
         return jnp.asarray(False)

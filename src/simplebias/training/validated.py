@@ -87,6 +87,10 @@ class Validated(Updater):
         """As the other updater."""
         return self.inner.heavy
 
+    def chosen(self, parameters: PyTree, state: Best) -> PyTree:
+        """The best ones, also where the clock or a person ends the training."""
+        return state.parameters
+
     def settled(self, state: Best) -> Bool[Array, ""]:
         """Whether the validation loss has not fallen for so many steps, or the updater has settled."""
         return state.over
