@@ -32,7 +32,7 @@ INSIDE, EDGE = 2.6, 0.5
 """Points inside and on the boundary for each parameter."""
 ENERGY_POINTS = 8
 """Points inside for each parameter where an energy is an integral over them."""
-GRADED = 16
+GRADED = 32
 """The same, where they are dense near a concentrated source."""
 FINER = 1.7
 """Points of the rule that tells when an energy begins to fit its points, over those of the training."""
