@@ -44,6 +44,9 @@ FEW = 600
 """Parameters where points are many for each."""
 FEWEST = 4
 """Scales where there are several: between far ones some help to train."""
+LEFT_OUT = 2
+"""Highest scales that are left out where an energy is of a concentrated source: the second layer makes what little of
+them there is, and given from the start they lower the energy between the points, where it is not counted."""
 NITSCHE = 8.0
 """β of Nitsche's term, over the highest angular frequency of the scales."""
 
@@ -204,6 +207,8 @@ def choose(
     if last_layer:
         _check_last_layer(problem, loss)
     found, advice = _scales(problem, scales, placed)
+    if advice is not None and loss == "ritz" and peaked and len(found) >= FEWEST + LEFT_OUT:
+        found = found[:-LEFT_OUT]
     surface = find_interface(problem, key=jax.random.key(0)) if loss == "ritz" else None
     if parameters is None and (network is None or isinstance(network, str)):
         parameters = KINKED if surface else _parameters(problem, loss == "ritz" and (peaked or fine), advice)
