@@ -74,3 +74,11 @@ def test_weights_without_points_are_refused(key):
     problem = Poisson(Box(0, 1), lambda x: 2.0 + 0 * x[0])
     with pytest.raises(InputError, match="without points"):
         Ritz(problem, count=3, weights=[1.0, 1.0, 1.0], key=key)
+
+
+def test_random_points_of_cells_that_a_hole_cuts_are_in_the_domain():
+    domain = Box((-1.0, -1.0), (1.0, 1.0)) - Ball((0.3, 0.2), 0.4)
+    for seed in range(3):
+        points, weights = graded_points(domain, lambda x: jnp.exp(-100 * x @ x), 4000, key=jax.random.key(seed))
+        assert np.asarray(domain.contains(np.asarray(points))).all()
+        assert abs(float(weights.sum()) - (4 - 0.16 * np.pi)) < 1e-2

@@ -162,14 +162,16 @@ class _Cells:
         volumes = np.repeat(self.volume[whole].sum(axis=1) / number, number)
         parts = self.volume[~whole]
         random = None if key is None else np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel().tolist())
-        if random is None:
-            place = GAUSS * self.signs
-            middle = self.middle[~whole][parts > 0]
-        else:
-            place = self.signs * random.random((int(whole.sum()), *self.signs.shape))
+        placed = lambda place: (self.centre[whole][:, None] + 0.5 * place * self.size[whole][:, None]).reshape(
+            -1, self.domain.inputs
+        )
+        within, middle = placed(GAUSS * self.signs), self.middle[~whole][parts > 0]
+        if random is not None:
+            drawn = placed(self.signs * random.random((int(whole.sum()), *self.signs.shape)))
+            # a cell that looks whole may have a corner outside
+            within = np.where(self.domain.contains(drawn)[:, None], drawn, within)
             middle = self._drawn(np.flatnonzero(~whole), random)[parts > 0]
-        within = self.centre[whole][:, None] + 0.5 * place * self.size[whole][:, None]
-        points = np.concatenate([within.reshape(-1, self.domain.inputs), middle])
+        points = np.concatenate([within, middle])
         weights = np.concatenate([volumes, parts[parts > 0]])
         if random is not None:
             weights = self._calibrated(points, weights, random)
