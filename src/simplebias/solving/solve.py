@@ -62,7 +62,7 @@ def solve(
 
     By default a small multi-scale network of sines, with scales from the spectra of what is given (`scales_for`), is
     trained by Gauss-Newton in float64 on the squared residual at about three points per parameter. Where coefficients
-    jump or have many waves that the source lacks, the equation is not linear, or a source is concentrated, the energy is
+    jump or have many waves that the source lacks, the equation is not linear, or a source is concentrated, an energy is
     minimised instead, with Nitsche's term or a network that meets the boundary values by itself, so that no penalty
     limits the accuracy. Across a jump the network has a kink. The error is that from the exact solution, or from one by
     finite differences or elements, at points that were not trained on.
