@@ -6,7 +6,13 @@ from simplebias.pde.errors import Errors, boundary_error, relative_h1, relative_
 from simplebias.pde.finite_differences import LatticeSolution, finite_differences, solve_direct
 from simplebias.pde.finite_elements import FiniteElements, finite_elements
 from simplebias.pde.geometry import Domain
-from simplebias.pde.holed_squares import square_with_discs, square_with_ellipse
+from simplebias.pde.holed_squares import (
+    cube_with_balls,
+    square_with_discs,
+    square_with_ellipse,
+    square_with_seven_discs,
+    square_with_twenty_discs,
+)
 from simplebias.pde.last_layer import last_layer
 from simplebias.pde.losses import Residual, Ritz, staged_weight
 from simplebias.pde.losses_hard import HardBoundary
@@ -52,6 +58,7 @@ __all__ = [
     "RitzGalerkin",
     "Union",
     "boundary_error",
+    "cube_with_balls",
     "field_values",
     "finite_differences",
     "finite_elements",
@@ -77,6 +84,8 @@ __all__ = [
     "solve_direct",
     "square_with_discs",
     "square_with_ellipse",
+    "square_with_seven_discs",
+    "square_with_twenty_discs",
     "staged_weight",
     "zero",
 ]
