@@ -15,7 +15,7 @@ from simplebias.core.task import Task
 from simplebias.core.types import Array, ArrayLike, Bool, Int, Key, Points, PyTree, Scalar, UInt
 from simplebias.training.updater import Updater
 
-FIRST_WORK, FIRST_STEPS = 6e7, (8, 256)
+FIRST_WORK, FIRST_STEPS = 1e8, (8, 256)
 """Rows times parameters of the steps that take about as long more as compiling takes less; fewest and most steps."""
 
 
