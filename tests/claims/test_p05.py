@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simplebias.claims.p05_holes import CHARGE, FLOOR, HOLED, PARALLEL, SMALL, STORED_PLAIN
+from simplebias.claims.p05_holes import CHARGE, FLOOR, HOLED, PARALLEL, SHORT, STORED_PLAIN
 
 
 def failed(smoke, **changed):
@@ -19,15 +19,15 @@ def test_both_rows_hold(smoke):
 
 
 @pytest.mark.parametrize("wrong", [0.1, np.nan])
-@pytest.mark.parametrize("name", [SMALL, CHARGE, *HOLED])
+@pytest.mark.parametrize("name", [SHORT, CHARGE, *HOLED])
 def test_one_network_that_errs_is_false(smoke, name, wrong):
     _, evidence = smoke("p05")
-    error = evidence[SMALL]["relative_l2"].copy(deep=True)
+    error = evidence[SHORT]["relative_l2"].copy(deep=True)
     error[:] = 1e-5
-    right = evidence[SMALL].assign(relative_l2=error.copy(deep=True))
+    right = evidence[SHORT].assign(relative_l2=error.copy(deep=True))
     assert not failed(smoke, **{name: right})
     error[1] = wrong
-    assert len(failed(smoke, **{name: evidence[SMALL].assign(relative_l2=error)})) == 1
+    assert len(failed(smoke, **{name: evidence[SHORT].assign(relative_l2=error)})) == 1
 
 
 @pytest.mark.parametrize("factor", [0.98, 1.02, np.nan])
@@ -39,7 +39,7 @@ def test_another_floor_is_false(smoke, factor):
 
 def test_a_stored_run_that_does_not_come_again_is_false(smoke):
     _, evidence = smoke("p05")
-    known = {0.1: evidence[SMALL]["error"] * 0 + 0.1, 1.0: evidence[SMALL]["error"] * 0 + 1.0}
-    runs = {value: evidence[SMALL].assign(error=error) for value, error in known.items()}
+    known = {0.1: evidence[SHORT]["error"] * 0 + 0.1, 1.0: evidence[SHORT]["error"] * 0 + 1.0}
+    runs = {value: evidence[SHORT].assign(error=error) for value, error in known.items()}
     assert not failed(smoke, **{PARALLEL: runs[0.1], STORED_PLAIN: runs[1.0]})
     assert len(failed(smoke, **{PARALLEL: runs[1.0], STORED_PLAIN: runs[0.1]})) == 2
