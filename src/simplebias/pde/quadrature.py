@@ -1,7 +1,7 @@
 """Points with weights for an integral over a domain, denser where a function is concentrated."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ from simplebias.core.errors import InputError, check_positive
 from simplebias.core.types import Array, Key, Points
 from simplebias.pde.geometry import Domain
 from simplebias.pde.jumps import JUMP, close_in
-from simplebias.pde.problems import Field
+from simplebias.pde.problems import Field, at_points
 
 FIRST = {1: 32, 2: 16, 3: 6}
 """Cells along each input before the first one is halved."""
@@ -90,7 +90,7 @@ class _Cells:
 
     def __init__(self, domain: Domain, field: Field, jumps: tuple[Field, ...]):
         self.domain, inputs = domain, domain.inputs
-        self.field: Callable = jax.jit(jax.vmap(field))
+        self.field = field
         self.jumps = [_Jump(one) for one in jumps]
         steps = (np.arange(WITHIN[inputs]) + 0.5) / WITHIN[inputs] - 0.5
         self.samples = np.array(list(itertools.product(steps, repeat=inputs)))
@@ -123,7 +123,7 @@ class _Cells:
         on = self._sides(samples)
         inside = on.sum(axis=2) > 0
         flat = samples.reshape(-1, self.domain.inputs)
-        values = np.abs(np.asarray(self.field(jnp.asarray(flat)), float)).reshape(inside.shape) * inside
+        values = np.abs(np.asarray(at_points(self.field, jax.device_put(flat)), float)).reshape(inside.shape) * inside
         middle = np.einsum("csi,csk->cki", samples, on) / np.maximum(on.sum(axis=1), 1)[..., None]
         whole = size.prod(axis=1)
         found = (
@@ -222,14 +222,13 @@ class _Jump:
     """
 
     def __init__(self, field: Field):
-        self.field: Callable = jax.jit(jax.vmap(field))
+        self.field = field
         self.low, self.high = np.inf, -np.inf  # of all values so far
 
     def _values(self, points: np.ndarray) -> np.ndarray:
-        """At points of any shape, `(…, inputs)`; in numbers of points that rise by doubling, each compiled once."""
+        """At points of any shape, `(…, inputs)`."""
         flat = points.reshape(-1, points.shape[-1])
-        padded = np.concatenate([flat, np.repeat(flat[-1:], 2 ** int(np.ceil(np.log2(len(flat)))) - len(flat), axis=0)])
-        return np.asarray(self.field(jnp.asarray(padded)), float)[: len(flat)].reshape(points.shape[:-1])
+        return np.asarray(at_points(self.field, jax.device_put(flat)), float).reshape(points.shape[:-1])
 
     def relative(self, points: np.ndarray) -> np.ndarray:
         """At points, over the largest value."""
