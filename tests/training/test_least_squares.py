@@ -69,6 +69,45 @@ def test_an_energy_of_several_outputs_has_the_matrix_of_its_second_derivatives(k
     np.testing.assert_allclose(found.matrix, jax.jit(jax.hessian(energy))(weights), atol=1e-13)
 
 
+def step_of(points, values, weights, **options):
+    """What a first step adds to the weights of `w · x`."""
+    network = Partial(lambda weight, x: weight @ x, jnp.asarray(weights)[None])
+    parameters, static = eqx.partition(network, eqx.is_inexact_array)
+    task, updater, key = Regression(points, values), GaussNewton(**options), jax.random.key(0)
+    state = updater.init(parameters, task, key=key)
+    after, _, _ = updater.update(parameters, static, task, state, step=jnp.asarray(0), key=key)
+    return np.asarray(after.args[0][0] - weights)
+
+
+@pytest.mark.parametrize("balance", [0, 0.25, 1])
+def test_each_parameter_is_damped_by_its_balanced_curvature(balance):
+    random = np.random.default_rng(3)
+    points, values = random.normal(size=(20, 4)) * [1, 10, 100, 1000], random.normal(size=20)
+    weights = 1e-3 * random.normal(size=4)
+    matrix, force = 2 / 20 * points.T @ points, 2 / 20 * points.T @ (values - points @ weights)
+    mean = np.trace(matrix) / 4
+    held = [mean * max(matrix[one, one] / mean, 1e-6) ** balance for one in range(4)]
+    wanted = np.linalg.solve(matrix + 0.3 * np.diag(held), force)
+    found = step_of(points, values[:, None], weights, damping=0.3, balance=balance)
+    np.testing.assert_allclose(found, wanted, rtol=1e-8)
+
+
+def test_damped_by_its_own_curvature_a_parameter_has_no_unit():
+    random = np.random.default_rng(4)
+    points, values, unit = random.normal(size=(20, 3)), random.normal(size=(20, 1)), np.array([1.0, 20.0, 0.1])
+    weights = random.normal(size=3)
+    usual, scaled = (step_of(points * one, values, weights / one, balance=1) for one in (np.ones(3), unit))
+    np.testing.assert_allclose(scaled * unit, usual, rtol=1e-8)
+    usual, scaled = (step_of(points * one, values, weights / one, balance=0) for one in (np.ones(3), unit))
+    assert abs(scaled * unit - usual).max() > 1e-3 * abs(usual).max()
+
+
+def test_a_parameter_without_effect_stays():
+    found = step_of([[1.0, 0.0], [2.0, 0.0]], [[1.0], [1.0]], np.array([0.0, 5.0]), balance=1)
+    assert found[1] == 0
+    assert found[0] > 0
+
+
 @pytest.mark.parametrize(("acceleration", "order"), [(False, 2), (True, 3)])
 def test_order_of_a_step(acceleration, order, key):
     updater, errors = GaussNewton(damping=1e-14, acceleration=acceleration), []
@@ -135,6 +174,9 @@ def test_what_cannot_be_used_is_named(key):
         train(small(key), Classification([[0.0], [1.0]], [0, 1]), updater=GaussNewton(), steps=1, key=key)
     with pytest.raises(InputError, match="damping"):
         GaussNewton(damping=0)
+    for balance in (-0.1, 1.5, np.nan):
+        with pytest.raises(InputError, match="balance"):
+            GaussNewton(balance=balance)
     with pytest.raises(InputError, match="seconds"):
         train(small(key), WAVE, steps=1, seconds=0, key=key)
     with pytest.warns(UserWarning, match="10 rows for 18 parameters"):

@@ -25,13 +25,15 @@ BLOCK_ROWS = 4096
 """Rows of derivatives that are in memory at once."""
 ATTEMPTS = 16
 """Dampings that are tried in one step."""
+LEAST_CURVATURE = 1e-6
+"""Share of the mean curvature that every parameter is taken to have at least."""
 
 
 class Damping(eqx.Module):
     """What Gauss-Newton carries from step to step.
 
     Args:
-        size: damping, over the mean curvature.
+        size: damping λ.
         growth: what it is multiplied with when a step fails.
         failed: whether no damping gave a lower loss in the last step.
     """
@@ -56,12 +58,16 @@ class Curvature(eqx.Module):
 
 
 class GaussNewton(Updater):
-    """Levenberg-Marquardt for losses that are sums of terms: `(Σ Jᵀ ψ″ J + λ μ I) δ = -∇L`, μ the mean diagonal.
+    """Levenberg-Marquardt for losses that are sums of terms: `(H + λ D) δ = -∇L`, with `H = Σ Jᵀ ψ″ J`.
 
     J is the derivative in all parameters of what the network gives at a row (a residual, or value and gradient in an
     energy), by reverse mode row by row; ψ″ is the second derivative of the row's share of the loss in it. The damping
     λ shrinks where the loss falls as the linearised problem says, and grows until a step lowers the loss, so the loss
     never rises. With `acceleration` the step has the second order along it, `-½ (…)⁻¹ Jᵀ ψ″ z″`, where that is small.
+
+    `D_p = μ (H_pp / μ)^b`, μ the mean of the diagonal and b the `balance`: how much more a parameter is held that
+    moves the output more. With 0 all are held alike (Levenberg), and the first layer, which the highest frequency makes
+    the most sensitive, leaves the last one behind; with 1 each by its own curvature (Marquardt), whatever its unit.
 
     The batch is full and the same at every step. A step costs about rows × parameters² operations and a matrix of
     parameters², for networks up to a few thousand parameters. Take float64: what is left of the loss below about
@@ -70,9 +76,10 @@ class GaussNewton(Updater):
     Args:
         damping: λ of the first step.
         acceleration: whether the second order along the step is used.
+        balance: b, from 0 to 1.
 
     Raises:
-        InputError: for a damping that is not above zero; in training for a task whose loss is no sum of terms.
+        InputError: for a damping that is not above zero, or a balance outside 0 to 1; in training for a task whose loss is no sum of terms.
 
     References:
         Müller, Zeinhofer, Achieving High Accuracy with PINNs via Energy Natural Gradients, arXiv:2302.13163.
@@ -91,10 +98,14 @@ class GaussNewton(Updater):
 
     damping: float = eqx.field(static=True)
     acceleration: bool = eqx.field(static=True)
+    balance: float = eqx.field(static=True)
 
-    def __init__(self, *, damping: float | int = 1e-2, acceleration: bool = True):
+    def __init__(self, *, damping: float | int = 1e-2, acceleration: bool = True, balance: float | int = 0.25):
         check_positive(damping, "damping")
-        self.damping, self.acceleration = float(damping), bool(acceleration)
+        check_positive(balance, "balance", zero=True)
+        if balance > 1:
+            raise InputError("balance from 0 to 1", repr(balance))
+        self.damping, self.acceleration, self.balance = float(damping), bool(acceleration), float(balance)
 
     def check(self, parameters: int, task: Task, *, key: Key) -> None:
         """A task without terms is refused; few rows for the parameters are warned of."""
@@ -128,11 +139,11 @@ class GaussNewton(Updater):
     def _search(self, terms: tuple[Term, ...], flat: Array, here: Curvature, state: Damping) -> tuple[Array, Damping]:
         """The first step of lower loss while the damping grows."""
         floor = 10 * jnp.finfo(flat.dtype).eps
-        scale = jnp.trace(here.matrix) / flat.size
+        held = _held(here.matrix, self.balance)
 
         def attempt(carry: tuple[Array, Scalar, Scalar, Any, Int[Array, ""]]) -> Any:
             _, damping, growth, _, tries = carry
-            factor = jax.scipy.linalg.cho_factor(here.matrix + damping * scale * jnp.eye(flat.size, dtype=flat.dtype))
+            factor = jax.scipy.linalg.cho_factor(here.matrix + jnp.diag(damping * held))
             change = -jax.scipy.linalg.cho_solve(factor, here.gradient)
             foreseen = -(here.gradient @ change + 0.5 * change @ (here.matrix @ change))
             if self.acceleration:
@@ -149,6 +160,13 @@ class GaussNewton(Updater):
         going = lambda carry: ~carry[3] & (carry[4] < ATTEMPTS)
         after, size, growth, lower, _ = jax.lax.while_loop(going, attempt, start)
         return after, Damping(size, growth, ~lower)
+
+
+def _held(matrix: Float[Array, "parameters parameters"], balance: float) -> Float[Array, " parameters"]:
+    """How much each parameter is damped: D."""
+    own = jnp.diagonal(matrix)
+    mean = own.mean()
+    return mean * jnp.maximum(own / mean, LEAST_CURVATURE) ** balance
 
 
 def _terms(task: Task, key: Key) -> tuple[Term, ...]:
