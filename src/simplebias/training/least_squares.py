@@ -79,7 +79,8 @@ class GaussNewton(Updater):
         balance: b, from 0 to 1.
 
     Raises:
-        InputError: for a damping that is not above zero, or a balance outside 0 to 1; in training for a task whose loss is no sum of terms.
+        InputError: for a damping that is not above zero, or a balance outside 0 to 1; in training for a task whose loss
+            is no sum of terms.
 
     References:
         Müller, Zeinhofer, Achieving High Accuracy with PINNs via Energy Natural Gradients, arXiv:2302.13163.
