@@ -11,15 +11,16 @@ from simplebias.core.errors import InputError, check_choice, check_positive
 from simplebias.core.keys import apart
 from simplebias.core.snapshot import count_parameters
 from simplebias.core.task import Task
-from simplebias.core.types import FREQUENCY, Key, Network, Point, Points, Scalar
+from simplebias.core.types import Key, Network, Point, Points, Scalar
 from simplebias.frequency import ScaleAdvice
 from simplebias.pde import Ball, Box, HardBoundary, Lattice, Problem, Residual, Ritz, graded_points
 from simplebias.pde.collocation import check_linear
 from simplebias.pde.last_layer import find_last_layer
 from simplebias.solving.interfaces import DISTANCES, Interface, Kinked, find_interface
-from simplebias.solving.networks import NETWORKS, Power, default_parameters, small_network
-from simplebias.solving.scales import problem_scales, spread
+from simplebias.solving.networks import NETWORKS, default_parameters, small_network
+from simplebias.solving.scales import scales_and_spectrum, spread
 from simplebias.solving.sources import finer_than_source, near_source, sizes
+from simplebias.solving.spectrum import Spectrum
 
 LOSSES = ("auto", "residual", "ritz")
 BOUNDARIES = ("auto", "hard", "penalty", "nitsche")
@@ -206,13 +207,13 @@ def choose(
         )
     if last_layer:
         _check_last_layer(problem, loss)
-    found, advice = _scales(problem, scales, placed)
+    found, advice, spectrum = _scales(problem, scales, placed)
     if advice is not None and loss == "ritz" and peaked and len(found) >= FEWEST + LEFT_OUT:
         found = found[:-LEFT_OUT]
     surface = find_interface(problem, key=jax.random.key(0)) if loss == "ritz" else None
     if parameters is None and (network is None or isinstance(network, str)):
         parameters = KINKED if surface else _parameters(problem, loss == "ritz" and (peaked or fine), advice)
-    made, description = _network(problem, network, parameters, found, _power(advice), surface, drawn)
+    made, description = _network(problem, network, parameters, found, None if surface else spectrum, surface, drawn)
     solution = _hard(made, problem) if boundary == "hard" else made
     if last_layer:
         find_last_layer(solution)  # a network without one is refused before it is trained
@@ -288,24 +289,17 @@ class Line:
         return (1 - place) * ends[0] + place * ends[1]
 
 
-def _scales(problem: Problem, scales: Any, key: Key) -> tuple[tuple[float, ...], ScaleAdvice | None]:
+def _scales(problem: Problem, scales: Any, key: Key) -> tuple[tuple[float, ...], ScaleAdvice | None, Spectrum | None]:
     """Scales, and what they were found from, where they were not given."""
     if isinstance(scales, str):
         check_choice(scales, "scales", ("auto",))
-        advice = problem_scales(problem, key=key)
+        advice, spectrum = scales_and_spectrum(problem, key=key)
         found = advice.scales
-        return spread(found[0], found[-1], FEWEST) if 1 < len(found) < FEWEST else found, advice
+        return spread(found[0], found[-1], FEWEST) if 1 < len(found) < FEWEST else found, advice, spectrum
     found = tuple(float(one) for one in np.atleast_1d(np.asarray(scales, float)))
     if not all(np.isfinite(one) and one > 0 for one in found):
         raise InputError("scales='auto' or numbers above zero", repr(scales))
-    return found, None
-
-
-def _power(advice: ScaleAdvice | None) -> Power | None:
-    """Power by frequency, of one input."""
-    if advice is None or len(advice.bandwidth) > 1:
-        return None
-    return advice.data[FREQUENCY].values, advice.data["power"].values[0]
+    return found, None, None
 
 
 def _parameters(problem: Problem, few: bool, advice: ScaleAdvice | None) -> int:
@@ -319,7 +313,7 @@ def _network(
     network: Any,
     parameters: int | None,
     scales: tuple[float, ...],
-    power: Power | None,
+    spectrum: Spectrum | None,
     surface: Interface | None,
     key: Key,
 ) -> tuple[Network, dict[str, Any]]:
@@ -334,7 +328,7 @@ def _network(
     kind = network or "multi-scale"
     options = {"kind": kind, "parameters": parameters}
     inputs = problem.domain.inputs + (0 if surface is None else DISTANCES)
-    made = small_network(inputs, scales, power=power, key=key, **options)
+    made = small_network(inputs, scales, spectrum=spectrum, key=key, **options)
     if surface is not None:
         made = Kinked(made, surface)
     return made, options | {"inputs": problem.domain.inputs, "scales": list(scales)}

@@ -1,6 +1,5 @@
 """Small networks of sines for Gauss-Newton, with the frequencies that an equation needs from the start."""
 
-import itertools
 import math
 from collections.abc import Sequence
 
@@ -13,16 +12,14 @@ from simplebias.core.compilation import quick_jit
 from simplebias.core.errors import check_choice, check_positive
 from simplebias.core.types import Key, Network
 from simplebias.networks import MLP, MultiScale
-from simplebias.networks.multiscale import _owners
+from simplebias.solving.spectrum import Spectrum, with_waves
 
 NETWORKS = ("multi-scale", "plain")
 """Networks by name."""
-LEAST = 0.01
-"""Amplitude, over the largest, from which on a frequency counts."""
-Power = tuple[np.ndarray, np.ndarray]
-"""Frequencies, and the power at each."""
 PARAMETERS = {1: 450, 2: 1200}
 """Most parameters by the number of inputs, where none are asked for; 1400 for three and more."""
+PLANE = 2
+"""Most inputs for which waves that are known are put into the first layer: in more it gained nothing."""
 BASE, EACH = 350, 4.5
 """Parameters of two inputs for a solution without waves, and for each half wave that fits in both directions."""
 
@@ -59,22 +56,21 @@ def small_network(
     *,
     kind: str = "multi-scale",
     parameters: int | None = None,
-    power: Power | None = None,
+    spectrum: Spectrum | None = None,
     key: Key,
 ) -> Network:
     """A network of two hidden layers, small enough for a matrix of all parameters.
 
     `multi-scale`: sines, `MultiScale` of version 1, whose phases are spread over a whole turn in every layer, so that
-    it has no parity. With one input the frequencies of each scale are spread evenly up to twice the scale, every second
-    one where there is power: with few neurons normally distributed ones leave gaps, and a training that has to move a
-    frequency takes long. `plain`: tanh without scales, of the same size.
+    it has no parity. With one input and two the first layer has the waves known of the solution (`with_waves`).
+    `plain`: tanh without scales, of the same size.
 
     Args:
         inputs: number of inputs.
         scales: factors of the inputs, each for as many neurons of the first layer.
         kind: `multi-scale` or `plain`.
         parameters: about how many; by default 450, 1200 and 1400 for one, two and more inputs.
-        power: with one input, frequencies in cycles per unit and the power of what is sought there, if known.
+        spectrum: waves that what is sought is known to have, if any are.
         key: random key of the weights.
 
     Returns:
@@ -96,9 +92,9 @@ def small_network(
     width = max(round((-linear + math.sqrt(linear**2 + 4 * max(count - 1, 0))) / 2), 2)
     kept = None if kind == "plain" else tuple(scales)[-width:]
     made = _drawn(inputs, width, kept, key)
-    if kept is None or inputs > 1:
+    if kept is None or inputs > PLANE:
         return made
-    return _spread(made, kept, power, jax.random.fold_in(key, 1))
+    return with_waves(made, spectrum, key=jax.random.fold_in(key, 1))
 
 
 @quick_jit
@@ -114,24 +110,3 @@ def _drawn(inputs: int, width: int, scales: tuple[float, ...] | None, key: Key) 
         for key, bias in zip(turned, places(network), strict=True)
     ]
     return eqx.tree_at(places, network, phases)
-
-
-def _spread(network: MultiScale, scales: tuple[float, ...], power: Power | None, key: Key) -> MultiScale:
-    """Frequencies of each scale at random in as many equal parts of what lies below twice the scale; signs stay."""
-    first = lambda one: one.inner.layers[0].weight
-    weight = first(network)
-    owner = _owners(len(weight), len(scales))
-    held = np.bincount(owner)
-    part = np.concatenate([np.arange(number) for number in held])
-    sizes = 2 * (part + np.asarray(jax.random.uniform(key, part.shape))) / held[owner]
-    if power is not None:  # every second neuron gets a frequency that has some, in shares of the amplitude
-        angular, amplitude = 2 * np.pi * power[0], np.sqrt(power[1])
-        amplitude = np.where(amplitude < LEAST * amplitude.max(initial=0.0), 0.0, amplitude)
-        for which, (below, scale) in enumerate(itertools.pairwise((0.0, *scales))):
-            chosen = np.flatnonzero(owner == which)[::2]
-            within = (angular > 2 * below) & (angular <= 2 * scale) & (amplitude > 0)
-            if within.any():
-                shares = np.cumsum(amplitude[within]) / amplitude[within].sum()
-                wanted = (np.arange(len(chosen)) + 0.5) / len(chosen)
-                sizes[chosen] = angular[within][np.searchsorted(shares, wanted)] / scale
-    return eqx.tree_at(first, network, jnp.sign(weight) * jnp.asarray(sizes, weight.dtype)[:, None])

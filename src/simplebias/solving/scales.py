@@ -18,6 +18,7 @@ from simplebias.core.types import FREQUENCY, INPUT, Key
 from simplebias.frequency import ScaleAdvice
 from simplebias.pde import Problem
 from simplebias.solving.rings import Ring, around_boundary, peaked, stands_out
+from simplebias.solving.spectrum import Spectrum
 from simplebias.solving.views import View, evaluate, view_of
 
 FEATURE_SHARE = 0.4
@@ -101,6 +102,43 @@ def problem_scales(
         >>> advice.bandwidth.tolist(), advice.scales
         ([25.0], (2.0, 4.0, 128.0))
     """
+    return scales_and_spectrum(problem, count=count, weight_std=weight_std, minimum=minimum, share=share, key=key)[0]
+
+
+def scales_and_spectrum(
+    problem: Problem,
+    *,
+    count: int | None = None,
+    weight_std: float | int | None = None,
+    minimum: float | int = 0.01,
+    share: float | int = 0.999,
+    key: Key,
+) -> tuple[ScaleAdvice, Spectrum | None]:
+    """The advice of `problem_scales`, and the waves it comes from where their vectors are known.
+
+    Args:
+        problem: what is to be solved.
+        count: number of scales.
+        weight_std: std of the first layer's weights.
+        minimum: least size of a gradient that matters.
+        share: share of the gradient's power that must be held.
+        key: random key of the points.
+
+    Returns:
+        Both; None in place of the waves for more than three inputs.
+
+    Raises:
+        InputError: as `problem_scales`.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from simplebias.pde import Box, Poisson
+        >>> wave = Poisson(Box((0, 0), (1, 1)), lambda x: jnp.sin(6 * jnp.pi * x[0]) * jnp.sin(8 * jnp.pi * x[1]))
+        >>> _, waves = scales_and_spectrum(wave, key=jax.random.key(0))
+        >>> waves.vectors[waves.power.argmax()].tolist(), waves.share
+        ([3.0, 4.0], 1.0)
+    """
     check_positive(minimum, "minimum")
     check_positive(share, "share")
     if minimum > 1 or share > 1:
@@ -116,7 +154,7 @@ def problem_scales(
     if not problem.smooth:
         minimum, share = max(minimum, JUMPS), min(share, JUMPS_SHARE)
     edge = around_boundary(problem, key=around)
-    return _advise(seen, edge, count, weight_std, (minimum, share), notes)
+    return _advise(seen, edge, count, weight_std, (minimum, share), notes), _spectrum(seen, edge)
 
 
 def scales_for(problem: Problem, *, count: int | None = None, key: Key, **options: Any) -> tuple[float, ...]:
@@ -245,6 +283,16 @@ def _advise(
     std = first_layer_std(weight_std, view.inputs)
     scales = octaves(every, view.sides, std) if count is None else _even(every, view.sides, std, count)
     return ScaleAdvice(bandwidth, 0.0, scales, FEATURE_SHARE * bandwidth, _data(view, seen.power), tuple(notes))
+
+
+def _spectrum(seen: _Seen, edge: list[Ring]) -> Spectrum | None:
+    """Waves on the lattice, and their share of all that is known of the gradient."""
+    view = seen.view
+    if not view.on_lattice:
+        return None
+    vectors = np.stack(np.meshgrid(*view.frequencies, indexing="ij"), axis=-1).reshape(-1, view.inputs)
+    inside, around = float(seen.power.sum()), float(sum(ring.power.sum() for ring in edge))
+    return Spectrum(vectors, seen.power.ravel(), inside / (inside + around) if inside else 0.0)
 
 
 def _caps(seen: _Seen, least: float) -> tuple[np.ndarray, float]:
