@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simplebias.core import compilation
-from simplebias.core.compilation import quick_jit
+from simplebias.core.compilation import quick_jit, saves
 
 
 @pytest.fixture
@@ -31,6 +31,11 @@ def test_it_gives_what_the_function_gives(fresh, float64):
 def test_flags_of_the_user_are_left_alone(fresh):
     fresh.setenv("XLA_FLAGS", "--xla_backend_optimization_level=0")
     assert compilation._options(True) is None
+    assert not saves()
+
+
+def test_less_effort_is_another_thing_where_it_is_known(fresh):
+    assert saves() == (jax.default_backend() == "cpu")
 
 
 def test_options_that_are_unknown_are_left_out(fresh):

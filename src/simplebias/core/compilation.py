@@ -49,8 +49,9 @@ def saves() -> bool:
         False on other devices than CPUs, and where the user has chosen how XLA optimises.
 
     Example:
-        >>> saves() in {True, False}
-        True
+        >>> import jax.numpy as jnp
+        >>> quick_jit(jnp.square, least=saves())(jnp.ones(2)).tolist()
+        [1.0, 1.0]
     """
     return _options(True) is not None
 
