@@ -1,4 +1,4 @@
-"""p09 comes out false for errors or times above the bounds, a lattice of the wrong order, or a better network."""
+"""p09 comes out false for errors or times above the bounds, a lattice of the wrong order, or a network soon there."""
 
 import numpy as np
 import pytest
@@ -29,12 +29,12 @@ def test_one_seed_above_a_bound_is_false(smoke, name, variable, value):
 def test_a_lattice_of_first_order_is_false(smoke):
     _, evidence = smoke("p09")
     data = evidence[lattices(LINE)]
-    slow = data.assign(error=data["error"].copy(data=1 / data["step"].values))
+    slow = data.assign(error=data["error"].copy(data=1 / data["size"].values))
     assert any("order" in one for one in failures(smoke, **{lattices(LINE): slow}))
 
 
-def test_a_better_network_is_false(smoke):
-    good, bad = (xr.Dataset({"error": ("seed", np.array([error]))}) for error in (1e-6, 1e-16))
-    assert not failures(smoke, **{trained(SQUARE): good})
-    assert any("trained" in one for one in failures(smoke, **{trained(SQUARE): bad}))
-    assert failures(smoke, **{trained(SQUARE): xr.Dataset({"error": ("seed", np.array([np.nan]))})})
+def test_a_network_that_is_soon_there_is_false(smoke):
+    slow, fast, broken = (xr.Dataset({"seconds": ("seed", np.array([time]))}) for time in (1e3, 1e-3, np.nan))
+    assert not failures(smoke, **{trained(SQUARE): slow})
+    assert any("network" in one for one in failures(smoke, **{trained(SQUARE): fast}))
+    assert failures(smoke, **{trained(SQUARE): broken})

@@ -11,7 +11,7 @@ import xarray as xr
 from simplebias.claims.claim import Claim, Criterion, Evidence, Scale, Verdict
 from simplebias.claims.experiment import SEED_WORDS, SEEDS
 from simplebias.claims.judge import compare
-from simplebias.core.types import RECORD, SEED
+from simplebias.core.types import SEED
 from simplebias.pde import Problem, finite_differences, finite_elements, random_features, ready
 
 LINE, SQUARE = "two-scale", "sines-15"
@@ -24,12 +24,16 @@ WAVES = {LINE: (50, 100, 200), SQUARE: (200, 400, 800), HOLES: (200, 400, 800)}
 """Numbers of waves; the acceptance is for the last."""
 BOUNDS = {LINE: 1e-10, SQUARE: 1e-7, HOLES: 1e-7}
 SECONDS = 2.0
+SHARE = 0.1
+"""Most of the time that a network takes to the same error, or of all it had where it does not get there."""
 INTERVALS = {LINE: (200, 1000, 4000), SQUARE: (64, 256)}
 TOLERANCES = (1e-2, 1e-3)
 LOOKS = 2000
 """Points at which errors are measured."""
 BUDGET = 60.0
 """Seconds of training of a network."""
+SIZE = "size"
+"""Dimension of how fine a method is."""
 
 
 def waves(name: str) -> str:
@@ -65,33 +69,35 @@ def run(scale: Scale) -> Evidence:
         else:
             solve = lambda part, problem=problem: finite_elements(problem, tolerance=1 / part)
             parts = tuple(round(1 / one) for one in TOLERANCES)
-            evidence[elements(name)] = _once(problem, parts, solve, "of 1 / tolerance")
+            evidence[elements(name)] = _once(problem, parts, solve, "1 / tolerance")
         if scale != Scale.SMOKE:
-            evidence[trained(name)] = _trained(problem, scale)
+            evidence[trained(name)] = _trained(problem, BOUNDS[name], scale)
     return evidence
 
 
 def check(evidence: Evidence) -> Verdict:
-    """The bounds of each problem in the time allowed, far below a lattice and below every trained network."""
+    """The bounds of each problem in the time allowed, far below a lattice and far sooner than a trained network."""
     criteria: list[Criterion] = []
     for name, bound in BOUNDS.items():
         if (data := evidence.get(waves(name))) is None:
             continue
-        chosen = data.isel({RECORD: int(np.argmax(data["step"].values == WAVES[name][-1]))})
+        chosen = data.sel({SIZE: WAVES[name][-1]})
         what = f"{name}, {WAVES[name][-1]} random features: "
         criteria.append(compare(f"{what}relative L2 error", chosen["error"], "≤", bound))
         criteria.append(compare(f"{what}time", chosen["seconds"], "≤", SECONDS, "s"))
         if (other := evidence.get(lattices(name))) is not None:
             share = float(chosen["error"].max(skipna=False)) / float(other["error"][-1])
             criteria.append(compare(f"{what}error over that of finite differences", share, "<", 0.01))
-            order = -np.diff(np.log(other["error"].values)) / np.diff(np.log(other["step"].values))
+            order = -np.diff(np.log(other["error"].values)) / np.diff(np.log(other[SIZE].values))
             criteria.append(compare(f"{name}, finite differences: order", order, ">", 1.8))
         if (other := evidence.get(elements(name))) is not None:
-            tolerance = 1 / float(other["step"][-1])
+            tolerance = 1 / float(other[SIZE][-1])
             criteria.append(compare(f"{name}, finite elements: error", other["error"][-1], "≤", tolerance))
         if (other := evidence.get(trained(name))) is not None:
-            share = float(chosen["error"].max(skipna=False)) / other["error"].values
-            criteria.append(compare(f"{what}error over that of a trained network", share, "<", 1))
+            share = float(chosen["seconds"].max(skipna=False)) / other["seconds"].values
+            criteria.append(
+                compare(f"{what}time over that of a network to {bound:g}, if it gets there", share, "≤", SHARE)
+            )
     return Verdict(tuple(criteria))
 
 
@@ -107,7 +113,7 @@ def _of_seeds(problem: Problem, name: str, counts: Sequence[int]) -> xr.Dataset:
 
 
 def _once(problem: Problem, sizes: Sequence[int], solve: Callable[[int], Any], unit: str) -> xr.Dataset:
-    """Error and seconds over sizes."""
+    """Error and seconds over sizes, which are so many of a unit."""
     points = np.asarray(problem.domain.sample(LOOKS, key=jax.random.key(7)), float)
     with jax.enable_x64(True):
         exact = np.asarray(problem.exact_values(points))
@@ -118,30 +124,27 @@ def _once(problem: Problem, sizes: Sequence[int], solve: Callable[[int], Any], u
         # on a busy machine the former is fair, with several threads on an idle one the latter
         seconds.append(min(time.process_time() - began[0], time.perf_counter() - began[1]))
         errors.append(np.linalg.norm(solution.values(points) - exact) / np.linalg.norm(exact))
-    said = f"a step is one of the {unit}."
-    words = {"units": "", "scale": "log", "long_name": "relative error", "panel": "error", "section": "Error and time"}
-    time_words = {"units": "s", "panel": "time", "scale": "log", "section": "Error and time"}
-    variables = {
-        "error": (RECORD, np.array(errors), words | {"description": f"Relative L2 error; {said}"}),
-        "seconds": (
-            RECORD,
-            np.array(seconds),
-            time_words | {"description": f"Processor or elapsed time, the less; {said}"},
-        ),
-    }
-    return xr.Dataset(variables, {"step": (RECORD, np.array(sizes), {"units": unit})})
+    common = {"over": SIZE, "scale": "log", "section": "Error and time"}
+    words = common | {"long_name": "relative error", "panel": "error", "description": "Relative L2 error."}
+    time_words = common | {"units": "s", "long_name": "time", "panel": "time"}
+    time_words |= {"description": "Processor or elapsed time, the less."}
+    variables = {"error": (SIZE, np.array(errors), words), "seconds": (SIZE, np.array(seconds), time_words)}
+    return xr.Dataset(variables, {SIZE: (SIZE, np.array(sizes), {"long_name": unit, "scale": "log"})})
 
 
-def _trained(problem: Problem, scale: Scale) -> xr.Dataset:
+def _trained(problem: Problem, bound: float, scale: Scale) -> xr.Dataset:
+    """Last error of a network, and seconds until it was at most the bound, or all seconds where it never was."""
     from simplebias.solving import solve
 
     errors, seconds = [], []
     for seed in SEEDS[: scale.choose(1, 1, len(SEEDS))]:
         done = solve(problem, budget=BUDGET, baselines=False, key=jax.random.key(seed), progress=False)
         errors.append(float(done.data["relative_l2"]))
-        seconds.append(float(done.data["seconds"].max()))
-    words = {"description": "Relative L2 error of the trained network"}
-    return xr.Dataset({"error": (SEED, errors, words), "seconds": (SEED, seconds, {"units": "s"})})
+        there = np.flatnonzero(done.data["error"].values <= bound)
+        seconds.append(float(done.data["seconds"][there[0] if len(there) else -1]))
+    words = {"description": "Relative L2 error of the trained network at the end"}
+    time_words = {"units": "s", "description": f"Time until the error was {bound:g}, or all of it"}
+    return xr.Dataset({"error": (SEED, errors, words), "seconds": (SEED, seconds, time_words)})
 
 
 CLAIM = Claim(
@@ -149,7 +152,8 @@ CLAIM = Claim(
     title="A linear equation needs no training",
     sentence=(
         "For linear equations in one or two dimensions, random sine waves with amplitudes by least squares are exact "
-        "to 1e-10 and 1e-7 within two seconds, far beyond lattices, triangles and every network trained for a minute."
+        "to 1e-10 and 1e-7 within two seconds, far beyond lattices and triangles; a network is trained tens of times "
+        "as long until it is as good, if it ever is."
     ),
     source=("xu2025spectral",),
     setting=(
