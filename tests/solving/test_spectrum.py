@@ -66,9 +66,7 @@ def test_of_one_input_every_second_neuron_takes_a_wave():
     network = with_waves(drawn(1, (40.0,), 10), Spectrum(np.array([[5.0]]), np.ones(1)), key=jax.random.key(0))
     found = waves_of(network)[:, 0]
     np.testing.assert_allclose(found[::2], 5.0, rtol=1e-6)
-    parts = np.floor(
-        found[1::2] * 2 * np.pi / 80 * 10
-    )  # the others lie in a tenth of what is below twice the scale each
+    parts = np.floor(found[1::2] * 2 * np.pi / 80 * 10)  # tenths of what is below twice the scale, one for each other
     assert parts.tolist() == [1, 3, 5, 7, 9]
 
 

@@ -23,6 +23,8 @@ from simplebias.solving.views import View, evaluate, view_of
 
 FEATURE_SHARE = 0.4
 """Std of Fourier features over the highest frequency, as in `simplebias.frequency.suggest_scales`."""
+MINIMUM, SHARE = 0.01, 0.999
+"""Least size that matters, and power that is held, unless others are asked for."""
 JUMPS, JUMPS_SHARE = 0.2, 0.95
 """Least size that matters and most power that is held where coefficients jump: no number of scales reaches a jump."""
 SAMPLES = 512
@@ -55,8 +57,8 @@ def problem_scales(
     *,
     count: int | None = None,
     weight_std: float | int | None = None,
-    minimum: float | int = 0.01,
-    share: float | int = 0.999,
+    minimum: float | int = MINIMUM,
+    share: float | int = SHARE,
     key: Key,
 ) -> ScaleAdvice:
     """Frequencies that the solution of an equation must have, by what is given, and scales for them.
@@ -102,33 +104,25 @@ def problem_scales(
         >>> advice.bandwidth.tolist(), advice.scales
         ([25.0], (2.0, 4.0, 128.0))
     """
-    return scales_and_spectrum(problem, count=count, weight_std=weight_std, minimum=minimum, share=share, key=key)[0]
+    check_positive(minimum, "minimum")
+    check_positive(share, "share")
+    if minimum > 1 or share > 1:
+        raise InputError("minimum and share up to 1", f"minimum={minimum}, share={share}")
+    return _advise(*_look(problem, key), count, weight_std, minimum, share)
 
 
-def scales_and_spectrum(
-    problem: Problem,
-    *,
-    count: int | None = None,
-    weight_std: float | int | None = None,
-    minimum: float | int = 0.01,
-    share: float | int = 0.999,
-    key: Key,
-) -> tuple[ScaleAdvice, Spectrum | None]:
-    """The advice of `problem_scales`, and the waves it comes from where their vectors are known.
+def scales_and_spectrum(problem: Problem, *, key: Key) -> tuple[ScaleAdvice, Spectrum | None]:
+    """The advice of `problem_scales` by its defaults, and the waves it comes from where their vectors are known.
 
     Args:
         problem: what is to be solved.
-        count: number of scales.
-        weight_std: std of the first layer's weights.
-        minimum: least size of a gradient that matters.
-        share: share of the gradient's power that must be held.
         key: random key of the points.
 
     Returns:
         Both; None in place of the waves for more than three inputs.
 
     Raises:
-        InputError: as `problem_scales`.
+        InputError: for a source, coefficient or boundary that is not finite.
 
     Example:
         >>> import jax
@@ -139,22 +133,8 @@ def scales_and_spectrum(
         >>> waves.vectors[waves.power.argmax()].tolist(), waves.share
         ([3.0, 4.0], 1.0)
     """
-    check_positive(minimum, "minimum")
-    check_positive(share, "share")
-    if minimum > 1 or share > 1:
-        raise InputError("minimum and share up to 1", f"minimum={minimum}, share={share}")
-    place, around = apart(key, 2)
-    seen = _Seen(problem, key=place)
-    notes = []
-    if seen.view.unresolved(seen.power) > 1e-3:
-        highest = min(frequencies[-1] for frequencies in seen.view.frequencies) / 2
-        notes.append(f"The source or a coefficient has detail beyond {highest:.3g} cycles per unit, or jumps.")
-    if not seen.view.on_lattice:
-        notes.append("By lines along each input: frequencies along them, of several together less than their size.")
-    if not problem.smooth:
-        minimum, share = max(minimum, JUMPS), min(share, JUMPS_SHARE)
-    edge = around_boundary(problem, key=around)
-    return _advise(seen, edge, count, weight_std, (minimum, share), notes), _spectrum(seen, edge)
+    seen, edge = _look(problem, key)
+    return _advise(seen, edge, None, None, MINIMUM, SHARE), _spectrum(seen, edge)
 
 
 def scales_for(problem: Problem, *, count: int | None = None, key: Key, **options: Any) -> tuple[float, ...]:
@@ -232,6 +212,23 @@ class _Seen:
             yield name, values
 
 
+def _look(problem: Problem, key: Key) -> tuple[_Seen, list[Ring]]:
+    """What is seen inside, and around the boundary."""
+    place, around = apart(key, 2)
+    return _Seen(problem, key=place), around_boundary(problem, key=around)
+
+
+def _notes(seen: _Seen) -> list[str]:
+    """What the view cannot tell."""
+    notes = []
+    if seen.view.unresolved(seen.power) > 1e-3:
+        highest = min(frequencies[-1] for frequencies in seen.view.frequencies) / 2
+        notes.append(f"The source or a coefficient has detail beyond {highest:.3g} cycles per unit, or jumps.")
+    if not seen.view.on_lattice:
+        notes.append("By lines along each input: frequencies along them, of several together less than their size.")
+    return notes
+
+
 def typical_operator(problem: Problem, *, key: Key) -> TypicalOperator:
     """Typical coefficients: the diffusion by its geometric mean, the reaction by its mean."""
     inner = np.asarray(problem.domain.sample(SAMPLES, key=key), float)
@@ -247,11 +244,13 @@ def _advise(
     edge: list[Ring],
     count: int | None,
     weight_std: float | int | None,
-    limits: tuple[float, float],
-    notes: list[str],
+    minimum: float,
+    share: float,
 ) -> ScaleAdvice:
     """What is large enough, along each input and in all, and the scales for it."""
-    view, operator, (minimum, share) = seen.view, seen.operator, limits
+    view, operator, notes = seen.view, seen.operator, _notes(seen)
+    if not seen.problem.smooth:
+        minimum, share = max(minimum, JUMPS), min(share, JUMPS_SHARE)
     radii, found = radial_power(view, seen.power)
     largest = max(found.max(initial=0.0), *(ring.power.max(initial=0.0) for ring in edge), seen.least**2)
     nothing = largest == 0

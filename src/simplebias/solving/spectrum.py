@@ -104,11 +104,11 @@ def with_waves(network: MultiScale, spectrum: Spectrum | None, *, key: Key) -> M
     weight, scales = first(network), tuple(float(one) for one in network.scales.values)
     spectrum = spectrum or Spectrum(np.zeros((0, weight.shape[1])), np.zeros(0), 0.0)
     inputs, owner = weight.shape[1], _owners(len(weight), len(scales))
-    random = np.asarray(jax.random.uniform(key, weight.shape))
     vectors, signs = np.array(weight), np.sign(np.asarray(weight))
     if inputs == 1:
         held = np.bincount(owner)
         part = np.concatenate([np.arange(number) for number in held])
+        random = np.asarray(jax.random.uniform(key, weight.shape))
         vectors = signs * 2 * (part[:, None] + random) / held[owner][:, None]
     for which, (below, scale) in enumerate(itertools.pairwise((0.0, *scales))):
         own = np.flatnonzero(owner == which)
