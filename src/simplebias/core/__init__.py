@@ -26,6 +26,7 @@ from simplebias.core.errors import (
 from simplebias.core.laplacian import (
     twice_forward,
     value_gradient_laplacian,
+    values_gradients_laplacians,
 )
 from simplebias.core.schedule import (
     as_schedule,
@@ -205,6 +206,7 @@ __all__ = [
     "take_snapshot",
     "twice_forward",
     "value_gradient_laplacian",
+    "values_gradients_laplacians",
     "wants_key",
     "write_atomic",
 ]

@@ -3,7 +3,6 @@
 The third loss, the squared distance from known values, is `simplebias.core.Regression` at `problem.exact_values`.
 """
 
-import functools
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
@@ -13,8 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from simplebias.core.errors import InputError, check_choice, check_positive
+from simplebias.core.laplacian import values_gradients_laplacians
 from simplebias.core.snapshot import wants_key
-from simplebias.core.sobolev import check_derivative, derivatives
+from simplebias.core.sobolev import check_derivative
 from simplebias.core.task import Task, predict
 from simplebias.core.terms import Term
 from simplebias.core.types import Array, ArrayLike, Float, Int, Key, Network, Point, Points, Scalar
@@ -229,7 +229,7 @@ class Residual(_AtPoints):
             `(points + boundary points,)`.
         """
         check_derivative(network, 2)
-        found = _each(network, batch.points, self.problem.parts, key, self.problem.residual)
+        found = _each(network, batch.points, self.problem.parts_at, key, self.problem.residual)
         inside = found / jnp.sqrt(len(batch.points) * 1.0)
         edge = batch.edge
         if edge is None:
@@ -286,20 +286,17 @@ def _check_one(outputs: Array) -> None:
         raise InputError("a network with one output, the solution", f"{outputs.shape[-1]}", "Change its width.")
 
 
-def _first(function: Callable[[Point], Array], point: Point) -> tuple[Array, ...]:
-    """Value and gradient at one point."""
-    return derivatives(function, point, 1)
+def _first(function: Callable[..., Array], points: Points, *beside: Array) -> tuple[Array, ...]:
+    """Values and gradients at points; what is made for the Laplacian too is not computed."""
+    return values_gradients_laplacians(function, points, *beside)[:2]
 
 
 def _each(network: Network, points: Points, parts: Callable[..., Any], key: Key, function: Callable[..., Any]) -> Any:
     """A function of point, value and derivatives at every point; `parts` gives the derivatives that it takes."""
-
-    def at(point: Point, key: Key | None) -> Any:
-        called = network if key is None else functools.partial(network, key=key)
-        found = parts(lambda x: jnp.atleast_1d(called(x)), point)
-        _check_one(found[0])
-        return function(point, *(one[0] for one in found))
-
     if wants_key(network):
-        return jax.vmap(at)(points, jax.random.split(key, points.shape[0]))
-    return jax.vmap(lambda point: at(point, None))(points)
+        keyed = lambda point, key: jnp.atleast_1d(network(point, key=key))
+        found = parts(keyed, points, jax.random.split(key, points.shape[0]))
+    else:
+        found = parts(lambda point: jnp.atleast_1d(network(point)), points)
+    _check_one(found[0])
+    return jax.vmap(function)(points, *(one[:, 0] for one in found))
