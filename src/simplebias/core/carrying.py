@@ -142,13 +142,13 @@ class _Carrier:
         moving = [isinstance(one, Carried) for one in operands]
         if not any(moving):
             return list(operation.alone(*operands))
+        if not any(isinstance(one, Carried) and one.slopes is not None for one in operands):
+            return [Carried(one) for one in self._mapped(operation, operands)[0]]
         if name in CALLS:
             if told.get("name") == SINCOS:
                 return self._sine_and_cosine(operands[0])
             inner = told["jaxpr" if "jaxpr" in told else "call_jaxpr"]
             return self.through(inner.jaxpr, inner.consts, operands)
-        if not any(isinstance(one, Carried) and one.slopes is not None for one in operands):
-            return [Carried(one) for one in self._mapped(operation, operands)[0]]
         if hasattr(self, f"_of_{name}"):
             return [getattr(self, f"_of_{name}")(operation, *operands)]
         if name in LINEAR and moving[0] and sum(moving) == 1:
@@ -156,7 +156,7 @@ class _Carrier:
                 return [_on_all(lambda one: BESIDE_POINTS[name](one, told), operands[0])]
             return [self._linear(lambda one: operation.bind(one, *operands[1:]), operands[0])]
         if name in ELEMENTWISE:
-            return [_elementwise(operation.bind, operands[0])]
+            return [self._elementwise(operation.bind, operands[0])]
         return self._general(operation, operands)
 
     def _linear(self, function: Callable[[Array], Array], operand: Carried) -> Carried:
@@ -247,14 +247,38 @@ class _Carrier:
 
     def _of_tanh(self, operation: _Operation, inner: Carried) -> Carried:
         value = jnp.tanh(inner.value)
-        slope = 1 - value * value
-        square = _total(_each(jnp.square, inner.slopes))
-        inside = -2 * value * square if inner.laplacian is None else inner.laplacian - 2 * value * square
-        return Carried(value, _each(lambda one: slope * one, inner.slopes), slope * inside)
+
+        def derivatives(value: Array) -> tuple[Array, Array]:
+            slope = 1 - value * value
+            return slope, -2 * value * slope
+
+        return self._bent(inner, value, derivatives, value)
 
     def _sine_and_cosine(self, inner: Carried) -> list[Operand]:
         sine, cosine = simplebias_sincos(inner.value)
-        return [_bent(inner, sine, cosine, -sine), _bent(inner, cosine, -sine, -cosine)]
+        first = self._bent(inner, sine, lambda sine, cosine: (cosine, -sine), sine, cosine)
+        return [first, self._bent(inner, cosine, lambda sine, cosine: (-sine, -cosine), sine, cosine)]
+
+    def _elementwise(self, function: Callable[[Array], Array], inner: Carried) -> Carried:
+        ones = (jnp.ones_like(inner.value),)
+        once = lambda at: jax.jvp(function, (at,), ones)
+        (value, slope), (_, bend) = jax.jvp(once, (inner.value,), ones)
+        return self._bent(inner, value, lambda slope, bend: (slope, bend), slope, bend)
+
+    def _bent(self, inner: Carried, value: Array, known: Callable[..., tuple[Array, Array]], *arrays: Array) -> Carried:
+        """A function of each number: `σ(h), σ'(h) J, σ'(h) L + σ''(h) Σ J²`; σ' and σ'' are known from arrays."""
+
+        def pushed(slopes: Slopes, laplacian: Array | None, *arrays: Array) -> tuple[Slopes, Array | None]:
+            slope, bend = known(*arrays)
+            second = bend * _total(_each(jnp.square, slopes))
+            return _each(lambda one: slope * one, slopes), _sum(
+                second, None if laplacian is None else slope * laplacian
+            )
+
+        # Nothing between is kept for reverse mode: with many points it is quicker to multiply again than to read it.
+        pushed = jax.checkpoint(pushed) if self.many else pushed
+        assert inner.slopes is not None
+        return Carried(value, *pushed(inner.slopes, inner.laplacian, *arrays))
 
     def _of_concatenate(self, operation: _Operation, *operands: Any) -> Carried:
         """Parts without slopes get zeros."""
@@ -345,21 +369,6 @@ def _filled(tangents: Sequence[Array | None], like: Sequence[Array]) -> tuple[Ar
 def _times(operand: Carried, factor: Array) -> tuple[Slopes | None, Array | None]:
     slopes = None if operand.slopes is None else _each(lambda one: one * factor, operand.slopes)
     return slopes, None if operand.laplacian is None else operand.laplacian * factor
-
-
-def _bent(inner: Carried, value: Array, slope: Array, bend: Array) -> Carried:
-    """A function of each number: `σ(h), σ'(h) J, σ'(h) L + σ''(h) Σ J²`."""
-    slopes, laplacian = _times(inner, slope)
-    if inner.slopes is not None:
-        laplacian = _sum(laplacian, bend * _total(_each(jnp.square, inner.slopes)))
-    return Carried(value, slopes, laplacian)
-
-
-def _elementwise(function: Callable[[Array], Array], inner: Carried) -> Carried:
-    ones = (jnp.ones_like(inner.value),)
-    once = lambda at: jax.jvp(function, (at,), ones)
-    (value, slope), (_, bend) = jax.jvp(once, (inner.value,), ones)
-    return _bent(inner, value, slope, bend)
 
 
 __all__ = ["FEW", "Carried", "carried"]
