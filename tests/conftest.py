@@ -1,6 +1,8 @@
 """Strict JAX under test: shapes in annotations are checked, warnings are errors."""
 
+import gc
 import re
+from pathlib import Path
 
 import jax
 import pytest
@@ -13,6 +15,19 @@ install_import_hook([f"simplebias.{room}" for room in ROOMS], "beartype.beartype
 # The first call of a jitted function compiles, so times say nothing; equal examples on every machine.
 settings.register_profile("house", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("house")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_programs():
+    """What was compiled is forgotten after a file before Linux has no more places in memory for it.
+
+    A compiled program takes about six, a process has 65,530, and XLA dies where there are none left.
+    """
+    yield
+    places, limit = Path("/proc/self/maps"), Path("/proc/sys/vm/max_map_count")
+    if limit.exists() and places.read_bytes().count(b"\n") > int(limit.read_text()) / 2:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture

@@ -46,22 +46,9 @@ LINEAR = frozenset((*BESIDE_POINTS, "copy", "cumsum", "dynamic_slice", "gather",
 """Operations that are linear in their first operand."""
 AFFINE = frozenset(["dynamic_update_slice", "pad", "scatter", "scatter-add", "select_n", "split"])
 """Operations without curvature in all their operands together."""
-ELEMENTWISE = frozenset((
-    "acos",
-    "acosh",
-    "asin",
-    "asinh",
-    "atan",
-    "atanh",
-    "cos",
-    "cosh",
-    "sin",
-    "sinh",
-    "tan",
-    "erf",
-    "erf_inv",
-    "erfc",
-)).union(("exp", "exp2", "expm1", "integer_pow", "log", "log1p", "logistic", "rsqrt", "sqrt", "square"))
+CIRCULAR = frozenset(("acos", "acosh", "asin", "asinh", "atan", "atanh", "cos", "cosh", "sin", "sinh", "tan"))
+EXPONENTIAL = frozenset(("erf", "erf_inv", "erfc", "exp", "exp2", "expm1", "log", "log1p", "logistic"))
+ELEMENTWISE = CIRCULAR | EXPONENTIAL | {"integer_pow", "rsqrt", "sqrt", "square"}
 """Functions of one number, done on each of an array."""
 
 
@@ -271,9 +258,8 @@ class _Carrier:
         def pushed(slopes: Slopes, laplacian: Array | None, *arrays: Array) -> tuple[Slopes, Array | None]:
             slope, bend = known(*arrays)
             second = bend * _total(_each(jnp.square, slopes))
-            return _each(lambda one: slope * one, slopes), _sum(
-                second, None if laplacian is None else slope * laplacian
-            )
+            straight = None if laplacian is None else slope * laplacian
+            return _each(lambda one: slope * one, slopes), _sum(straight, second)
 
         # Nothing between is kept for reverse mode: with many points it is quicker to multiply again than to read it.
         pushed = jax.checkpoint(pushed) if self.many else pushed
