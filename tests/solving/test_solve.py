@@ -168,6 +168,8 @@ def test_the_clock_may_go_round():
         ({"loss": "energy"}, "loss"),
         ({"network": "deep"}, "network"),
         ({"scales": [0.0]}, "numbers above zero"),
+        ({"scales": [1, 1e5]}, r"up to 3.*points can tell.*got 100000.*aliasing"),
+        ({"scales": [1, 100], "points": 20}, r"which 20 points"),
         ({"boundary": "nitsche", "loss": "residual"}, "Nitsche"),
         ({"budget": 0}, "budget"),
         ({"iterations": 0}, "iterations"),
@@ -179,6 +181,12 @@ def test_the_clock_may_go_round():
 def test_what_cannot_be_is_named(options, words, key):
     with pytest.raises(InputError, match=words):
         solve(PROBLEM, key=key, **options)
+
+
+@pytest.mark.parametrize("options", [{"method": "adam"}, {"network": "plain"}])
+def test_fresh_points_and_plain_networks_have_no_scales_to_alias(key, options):
+    run = solve(PROBLEM, key=key, scales=[1, 1e5], iterations=1, **QUICK, **options)
+    assert np.isfinite(run.data["relative_l2"])
 
 
 def test_the_last_layer_is_solved_for_in_the_end(key):

@@ -18,6 +18,7 @@ from simplebias.core.snapshot import Record
 from simplebias.core.storage import claim_folder
 from simplebias.core.task import Task
 from simplebias.core.types import ArrayLike, Key, Network
+from simplebias.frequency import check_scales
 from simplebias.pde import Problem, last_layer, ready
 from simplebias.solving.choices import Choices, choose
 from simplebias.solving.ending import Ended, compiled_loss, result_line, store
@@ -97,7 +98,7 @@ def solve(
         solution, a function of one point. `result_line(run)` says it in one line, also where it has not converged.
 
     Raises:
-        InputError: for an unknown name, a problem that cannot be solved so, or options out of range.
+        InputError: for an unknown name, a problem that cannot be solved so, scales that alias, or options out of range.
         StorageError: if the folder cannot be used.
         DivergenceError: if the loss became NaN or infinite and `throw` is set.
 
@@ -127,6 +128,8 @@ def solve(
         choices = choose(problem, **options, key=keys[0])
         looks = places(problem, found, key=keys[1])
         training = _Training(choices, looks, points, iterations, keys[2], out, resume, progress, throw)
+        if not isinstance(scales, str):
+            training.check_scales()
         described = training.describe(ready, options)
         if out is not None:
             _claim(Path(out), described, resume)
@@ -197,6 +200,11 @@ class _Training:
     def task(self) -> Any:
         """The loss at points that are the same in every step; graded ones take a while to be found."""
         return self.choices.task(self.points, key=self.keys[0])
+
+    def check_scales(self) -> None:
+        """Refuse scales that the points of the training cannot tell from lower ones; those that are fresh can."""
+        if self.choices.method != "adam" and self.choices.description.get("kind") == "multi-scale":
+            check_scales(self.task.batch(None, key=self.key).points, self.choices.scales)
 
     def describe(self, ready: str | None, options: dict[str, Any]) -> dict[str, Any]:
         """What is run, as plain data."""
