@@ -67,9 +67,8 @@ def values_gradients_laplacians(function: Callable[..., Any], points: Points, *b
         return jax.vmap(lambda x, *more: twice_forward(lambda at: flat(at, *more), x))(points, *beside)
     if not isinstance(found, Carried):
         found = Carried(jnp.asarray(found)[..., None])
-    wide = lambda one: None if one is None else jnp.broadcast_to(one, (*one.shape[:-1], len(points)))
-    every = Carried(*jax.tree.map(wide, tuple(found), is_leaf=lambda one: one is None))
-    value, gradient, laplacian = (jnp.moveaxis(one, found.value.ndim - 1, 0) for one in _triple(every, points.shape[1]))
+    found = jax.tree.map(lambda one: jnp.broadcast_to(one, (*one.shape[:-1], len(points))), found)
+    value, gradient, laplacian = (jnp.moveaxis(one, found.value.ndim - 1, 0) for one in _triple(found, points.shape[1]))
     return value, gradient, laplacian
 
 

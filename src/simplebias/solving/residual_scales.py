@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from simplebias.core.errors import check_positive
-from simplebias.core.laplacian import value_gradient_laplacian
 from simplebias.core.types import Array, Key, Network, Scalar
 from simplebias.pde import Problem
 from simplebias.solving.rings import peaked
@@ -97,11 +96,8 @@ class NetworkResidual(eqx.Module):
 
     def __call__(self, point: Array) -> Scalar:
         """Left side minus right side of the equation."""
-        value, gradient, laplacian = value_gradient_laplacian(self.network, point)
-        second = laplacian[0]
-        if self.problem.second == "hessian":
-            second = jax.jacfwd(jax.jacfwd(lambda where: self.network(where)[0]))(point)
-        return self.problem.residual(point, value[0], gradient[0], second)
+        parts = self.problem.parts(lambda where: jnp.atleast_1d(self.network(where)), point)
+        return self.problem.residual(point, *(one[0] for one in parts))
 
 
 class _SquaredSlope(eqx.Module):
